@@ -1,0 +1,104 @@
+#include "base/bytes.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+
+void buffer_init(struct buffer *buffer, size_t limit)
+{
+    *buffer = (struct buffer){.limit = limit};
+}
+
+void buffer_finish(struct buffer *buffer)
+{
+    free(buffer->data);
+    buffer_init(buffer, buffer->limit);
+}
+
+void buffer_clear(struct buffer *buffer)
+{
+    buffer->size = 0;
+    buffer->overflow = false;
+}
+
+// One byte more than asked is always there, for a terminator.
+char *buffer_reserve(struct buffer *buffer, size_t more)
+{
+    size_t wanted, capacity;
+
+    if (buffer->overflow || more > buffer->limit - buffer->size) {
+        buffer->overflow = true;
+        return NULL;
+    }
+    wanted = buffer->size + more + 1;
+    if (wanted > buffer->capacity) {
+        capacity = buffer->capacity ? buffer->capacity : 256;
+        while (capacity < wanted)
+            capacity += capacity / 2;
+        buffer->data = mem_realloc(buffer->data, capacity, 1);
+        buffer->capacity = capacity;
+    }
+    return buffer->data + buffer->size;
+}
+
+void buffer_append(struct buffer *buffer, const void *data, size_t size)
+{
+    char *room = buffer_reserve(buffer, size);
+
+    if (!room || !size)
+        return;
+    memcpy(room, data, size);
+    buffer->size += size;
+}
+
+void buffer_append_text(struct buffer *buffer, const char *text)
+{
+    buffer_append(buffer, text, strlen(text));
+}
+
+void buffer_append_bytes(struct buffer *buffer, struct bytes bytes)
+{
+    buffer_append(buffer, bytes.data, bytes.size);
+}
+
+void buffer_append_char(struct buffer *buffer, char c)
+{
+    buffer_append(buffer, &c, 1);
+}
+
+void buffer_printf(struct buffer *buffer, const char *format, ...)
+{
+    va_list args, again;
+    int size;
+    char *room;
+
+    va_start(args, format);
+    va_copy(again, args);
+    size = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    room = size < 0 ? NULL : buffer_reserve(buffer, (size_t)size);
+    if (room) {
+        (void)vsnprintf(room, (size_t)size + 1, format, again);
+        buffer->size += (size_t)size;
+    }
+    va_end(again);
+}
+
+const char *buffer_text(struct buffer *buffer)
+{
+    if (!buffer->data)
+        return "";
+    buffer->data[buffer->size] = '\0';
+    return buffer->data;
+}
+
+char *buffer_detach(struct buffer *buffer)
+{
+    char *text = buffer->data ? buffer->data : mem_calloc(1, 1);
+
+    text[buffer->size] = '\0';
+    buffer_init(buffer, buffer->limit);
+    return text;
+}

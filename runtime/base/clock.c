@@ -1,0 +1,65 @@
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t read_ms(clockid_t id)
+{
+    struct timespec now;
+
+    (void)clock_gettime(id, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int64_t system_monotonic_ms(const struct clock *clock)
+{
+    (void)clock;
+    return read_ms(CLOCK_BOOTTIME);
+}
+
+static int64_t system_wall_ms(const struct clock *clock)
+{
+    (void)clock;
+    return read_ms(CLOCK_REALTIME);
+}
+
+const struct clock *clock_system(void)
+{
+    static const struct clock clock = {.monotonic_ms = system_monotonic_ms,
+                                       .wall_ms = system_wall_ms};
+
+    return &clock;
+}
+
+int64_t clock_now_ms(const struct clock *clock)
+{
+    return clock->monotonic_ms(clock);
+}
+
+int64_t clock_wall_ms(const struct clock *clock)
+{
+    return clock->wall_ms(clock);
+}
+
+int64_t clock_until_ms(int64_t deadline_ms, int64_t now_ms, int64_t limit_ms)
+{
+    if (deadline_ms <= now_ms)
+        return 0;
+    return deadline_ms - now_ms < limit_ms ? deadline_ms - now_ms : limit_ms;
+}
+
+void clock_format_utc(int64_t wall_ms, char text[25])
+{
+    time_t seconds = (time_t)(wall_ms / 1000);
+    char milliseconds[8];
+    struct tm parts;
+
+    memset(text, 0, 25);
+    if (!gmtime_r(&seconds, &parts) ||
+        !strftime(text, 25, "%Y-%m-%dT%H:%M:%S", &parts))
+        return;
+    (void)snprintf(milliseconds, sizeof(milliseconds), ".%03dZ",
+                   (int)(wall_ms % 1000) % 1000);
+    memcpy(text + strlen(text), milliseconds, 5);
+}

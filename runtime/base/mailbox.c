@@ -1,0 +1,41 @@
+#include "base/mailbox.h"
+
+#include <stddef.h>
+
+void mailbox_init(struct mailbox *mailbox, mailbox_wake_fn *wake, void *context)
+{
+    *mailbox = (struct mailbox){.wake = wake, .context = context};
+    pthread_mutex_init(&mailbox->lock, NULL);
+    mailbox->last = &mailbox->first;
+}
+
+void mailbox_finish(struct mailbox *mailbox)
+{
+    pthread_mutex_destroy(&mailbox->lock);
+}
+
+void mailbox_post(struct mailbox *mailbox, struct mail *mail)
+{
+    bool was_empty;
+
+    mail->next = NULL;
+    pthread_mutex_lock(&mailbox->lock);
+    was_empty = !mailbox->first;
+    *mailbox->last = mail;
+    mailbox->last = &mail->next;
+    pthread_mutex_unlock(&mailbox->lock);
+    if (was_empty)
+        mailbox->wake(mailbox->context);
+}
+
+struct mail *mailbox_take(struct mailbox *mailbox)
+{
+    struct mail *first;
+
+    pthread_mutex_lock(&mailbox->lock);
+    first = mailbox->first;
+    mailbox->first = NULL;
+    mailbox->last = &mailbox->first;
+    pthread_mutex_unlock(&mailbox->lock);
+    return first;
+}

@@ -1,0 +1,98 @@
+/*
+ * schema: a setting is a row. The row gives name, type, place, default, range
+ * and one sentence of help; the same row parses it, checks it, and prints it in
+ * docs/triggers.md and in the JSON Schema. Tables stand beside the structs they
+ * fill (`*_config.h` of each room). A key that is in no table is an error.
+ *
+ * AWS spellings (`BatchSize`) are aliases of every snake_case key, made by rule
+ * (snake_case to PascalCase); a row names its alias only where the rule errs.
+ *
+ * Threads: tables are immutable; applying is one thread's.
+ */
+#ifndef POLLARD_SCHEMA_H
+#define POLLARD_SCHEMA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct problems;
+struct yaml_node;
+
+enum field_type {
+    FIELD_TYPE_NONE,   // ends a table
+    FIELD_TYPE_STRING, // char *, owned by the struct
+    FIELD_TYPE_PATH,   // char *, made absolute against the file's folder
+    FIELD_TYPE_INT,    // int64_t
+    FIELD_TYPE_BOOL,   // bool
+    FIELD_TYPE_MS,     // int64_t, a duration with its unit: 500ms, 30s, 5m, 2h
+    FIELD_TYPE_SIZE,   // int64_t, bytes with their unit: 64KiB, 6MiB
+    FIELD_TYPE_CHOICE, // int (an enum), by `choices`
+    FIELD_TYPE_TIMESTAMP, // int64_t, ms since 1970: ISO 8601 or epoch seconds
+    FIELD_TYPE_SECTION,   // a nested map, by `fields`, in the same struct
+    FIELD_TYPE_JSON,    // json_t *, owned: any YAML as JSON (numbers, booleans
+                        // and null by YAML 1.2's core schema)
+    FIELD_TYPE_PLANNED, // known by Lambda, not implemented: refused by name
+};
+
+struct choice {
+    const char *name; // NULL ends the list
+    int value;
+};
+
+struct field {
+    const char *name;
+    enum field_type type;
+    size_t offset;
+    const char *alias;    // AWS spelling where the rule errs, or NULL
+    const char *fallback; // as a user would write it; NULL: unset (0, NULL)
+    bool required;
+    int64_t min, max; // of numbers, durations, sizes; both 0: any
+    const struct choice *choices;
+    const struct field *fields;    // of a section
+    bool *(*present)(void *owner); // NULL; or where to note that it was given
+    const char *help;              // one sentence
+};
+
+/* A mismatch between row and member does not compile. */
+#define FIELD(type_, c_type, owner, member) \
+    .type = (type_),                        \
+    .offset = offsetof(owner, member) +     \
+              0 * sizeof(_Generic(((owner *)0)->member, c_type : 1))
+#define FIELD_STRING(owner, member) \
+    FIELD(FIELD_TYPE_STRING, char *, owner, member)
+#define FIELD_PATH(owner, member) FIELD(FIELD_TYPE_PATH, char *, owner, member)
+#define FIELD_INT(owner, member) FIELD(FIELD_TYPE_INT, int64_t, owner, member)
+#define FIELD_BOOL(owner, member) FIELD(FIELD_TYPE_BOOL, bool, owner, member)
+#define FIELD_MS(owner, member) FIELD(FIELD_TYPE_MS, int64_t, owner, member)
+#define FIELD_SIZE(owner, member) FIELD(FIELD_TYPE_SIZE, int64_t, owner, member)
+#define FIELD_CHOICE(owner, member) FIELD(FIELD_TYPE_CHOICE, int, owner, member)
+#define FIELD_TIMESTAMP(owner, member) \
+    FIELD(FIELD_TYPE_TIMESTAMP, int64_t, owner, member)
+#define FIELD_JSON(owner, member) \
+    FIELD(FIELD_TYPE_JSON, struct json_t *, owner, member)
+
+/* Where values come from, for messages and relative paths. */
+struct schema_source {
+    const char *file;
+};
+
+/*
+ * Fill the struct at `owner` (zeroed by the caller) from a map: defaults first,
+ * then what the file says. Unknown keys, wrong types, ranges and missing
+ * required keys each add a problem; false when any was added. map may be NULL:
+ * defaults only (required keys are then missing at line 0).
+ */
+bool schema_apply(const struct field *fields,
+                  const struct schema_source *source,
+                  const struct yaml_node *map, void *owner,
+                  struct problems *problems);
+
+/* Free what schema_apply allocated in the struct (strings, JSON). */
+void schema_release(const struct field *fields, void *owner);
+
+/* "30s" to milliseconds, "6MiB" to bytes. False when malformed or too large. */
+bool schema_parse_duration(const char *text, int64_t *ms);
+bool schema_parse_size(const char *text, int64_t *size_bytes);
+
+#endif

@@ -1,0 +1,72 @@
+/*
+ * destination: where emitted records go before their batch is settled. It lives
+ * in the poller's loop, like a source: it sends calls through the poller's
+ * aws_client (batches of 10 for SQS, 500 for Kinesis), retries what failed
+ * entry by entry with backoff, and says when a whole delivery was accepted.
+ *
+ * Threads: the poller's.
+ */
+#ifndef POLLARD_DESTINATION_H
+#define POLLARD_DESTINATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct aws_client;
+struct aws_reply;
+struct aws_session;
+struct clock;
+struct destination;
+struct emission;
+struct error;
+struct log;
+
+/* One batch's results on their way. The caller embeds it where it likes. */
+struct delivery {
+    struct emission *emissions; // borrowed until the delivery is accepted
+    size_t count;
+    void *tag;             // the caller's
+    struct delivery *next; // the destination's
+    bool *accepted;        // the destination's; one flag an emission
+    size_t accepted_count;
+};
+
+struct destination_options {
+    const char *arn;             // arn:aws:sqs:... or arn:aws:kinesis:...
+    struct aws_session *session; // borrowed
+    struct aws_client *client;   // borrowed; the poller's
+    const struct clock *clock;
+    const struct log *log; // copied
+    uint64_t seed;
+};
+
+/* Is this an ARN that destination_open takes? For `pollard validate`. */
+bool destination_check(const char *arn, struct error *err);
+
+struct destination *destination_open(const struct destination_options *options,
+                                     struct error *err);
+
+/* Queue a delivery. It is retried until it is accepted or withdrawn. */
+void destination_deliver(struct destination *destination,
+                         struct delivery *delivery, int64_t now_ms);
+
+/* Give a delivery up (a forced stop): it will not be reported. */
+void destination_withdraw(struct destination *destination,
+                          struct delivery *delivery);
+
+/* A call of this destination finished (reply.owner == destination). */
+void destination_reply(struct destination *destination, struct aws_reply *reply,
+                       int64_t now_ms);
+
+/* Send what is due; call after every event of the loop. */
+void destination_poll(struct destination *destination, int64_t now_ms);
+int64_t destination_deadline_ms(const struct destination *destination);
+
+/* The next delivery that was accepted whole, or NULL. */
+struct delivery *destination_next(struct destination *destination);
+
+/* NULL is fine. */
+void destination_close(struct destination *destination);
+
+#endif

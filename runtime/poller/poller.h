@@ -1,0 +1,87 @@
+/*
+ * poller: one queue or shard, one thread, one event loop (the aws_client's
+ * wait): receive, batch, dispatch, settle, checkpoint.
+ *
+ * Threads: the creator (supervisor or stream keeper) creates, starts, stops,
+ * joins and destroys. The poller's own thread does everything else. Handler
+ * outcomes and the stop arrive in its mailbox.
+ */
+#ifndef POLLARD_POLLER_H
+#define POLLARD_POLLER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "source/kinesis.h"
+#include "source/source.h"
+
+struct aws_session;
+struct clock;
+struct handler;
+struct log;
+struct poller;
+struct trigger_config;
+
+/* Told on the poller's thread; must not block. */
+struct poller_events {
+    /* Everything up to this sequence number is handled. NULL for queues. */
+    void (*checkpoint)(void *context, struct poller *poller,
+                       const char *sequence, size_t size);
+    /* The thread is about to end: drained, shard ended, or failed. */
+    void (*ended)(void *context, struct poller *poller);
+    void *context;
+};
+
+struct poller_options {
+    const struct trigger_config *trigger; // borrowed; must outlive the poller
+    struct aws_session *session;          // borrowed
+    struct handler *handler;              // borrowed
+    const struct clock *clock;
+    const struct log *log; // copied, with the poller's own fields added
+    struct poller_events events;
+
+    // A shard's poller.
+    const char *shard;                     // copied; NULL: a queue
+    struct kinesis_start start;            // copied
+    const volatile int64_t *acts_until_ms; // borrowed, atomic: no batch starts
+                                           // past it (lease guard); NULL: none
+    uint64_t seed;
+};
+
+enum poller_end {
+    POLLER_RUNNING,
+    POLLER_STOPPED,
+    POLLER_SHARD_ENDED,
+    POLLER_FAILED
+};
+
+struct poller_stats { // published; any thread may read
+    uint64_t records_received, records_done, records_failed, records_returned,
+        records_left_hidden, batches_started, batches_failed;
+    int64_t progressed_ms; // monotonic: the loop last went round
+    int64_t first_poll_ms; // monotonic: first call sent; 0 before
+    bool waits_for_source; // the queue or stream does not exist (yet)
+};
+
+struct poller *poller_create(const struct poller_options *options);
+bool poller_start(struct poller *poller, struct error *err);
+
+/* Finish what runs, give back what does not, then end. Returns at once;
+ * idempotent. */
+void poller_stop(struct poller *poller);
+
+/* Cut everything off and end: what is in flight stays hidden. */
+void poller_force(struct poller *poller);
+
+/* Any thread. POLLER_RUNNING until `ended` was told. */
+enum poller_end poller_ended(const struct poller *poller, struct error *err);
+void poller_read_stats(const struct poller *poller, struct poller_stats *stats);
+
+/* Wait for the thread. Safe when it never started. */
+void poller_join(struct poller *poller);
+
+/* Requires a joined poller. NULL is fine. */
+void poller_destroy(struct poller *poller);
+
+#endif

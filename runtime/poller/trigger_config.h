@@ -1,0 +1,53 @@
+/*
+ * trigger_config: one entry of `triggers:`. Every Lambda parameter keeps its
+ * AWS name in snake_case, default, range and meaning (lambda-esm.md section 1).
+ */
+#ifndef POLLARD_TRIGGER_CONFIG_H
+#define POLLARD_TRIGGER_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/schema.h"
+#include "destination/destination_config.h"
+#include "handler/handler_config.h"
+#include "source/source_config.h"
+
+enum trigger_start {
+    TRIGGER_START_NONE,
+    TRIGGER_START_TRIM_HORIZON,
+    TRIGGER_START_LATEST,
+    TRIGGER_START_AT_TIMESTAMP,
+};
+
+struct trigger_config {
+    char *name;       // owned
+    int line, column; // of the key, for messages of later checks
+    bool enabled;
+    struct source_config source;
+    struct handler_config handler; // a copy of the named one, or in place
+    char *handler_name;            // owned; NULL when in place
+    int64_t batch_size;            // 10 for queues, 100 for streams
+    int64_t maximum_batching_window_in_seconds;
+    struct {
+        int64_t maximum_concurrency; // 0: unset, which means 10
+    } scaling_config;
+    struct {
+        int64_t minimum_pollers, maximum_pollers; // receives in flight
+    } provisioned_poller_config;
+    int starting_position; // enum trigger_start
+    int64_t starting_position_timestamp_ms;
+    int64_t visibility_timeout_ms; // -1: the queue's own
+    bool visibility_heartbeat;
+    struct {
+        int64_t base_ms, maximum_ms;
+        bool given; // on SQS: change visibility instead of leaving it
+    } retry_backoff;
+    struct destination_config destination_config;
+};
+
+extern const struct field trigger_config_fields[];
+
+#define TRIGGER_DEFAULT_CONCURRENCY 10
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * event: the Lambda event JSON of a batch, byte-faithful to what AWS sends
+ * (lambda-esm.md section 2), straight into a buffer.
+ *
+ * Threads: pure functions.
+ */
+#ifndef POLLARD_EVENT_H
+#define POLLARD_EVENT_H
+
+#include <stddef.h>
+
+#include "base/bytes.h"
+
+struct record;
+
+/* {"Records":[...]}. */
+void event_write(struct buffer *out, const struct record *const *records,
+                 size_t count);
+
+/* Upper estimate of one record's part, for the 6 MB cut; sources store it as
+ * record->event_size. */
+size_t event_record_size(const struct record *record);
+
+#define EVENT_LIMIT (6u * 1024 * 1024) // Lambda's synchronous payload cap
+#define EVENT_FRAME 16u                // {"Records":[]} and some
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * record: one message or stream record, as slices into the response it came
+ * in. No copy is made on the way from the network to the handler.
+ *
+ * Ownership: a chunk is one response body with the records cut from it; it is
+ * freed when its last record was released. A record belongs to the source that
+ * made it until the poller takes it, and goes back with source_settle.
+ *
+ * Threads: the poller's. While an invocation runs, its handler thread reads the
+ * records (not the chunk's count, not `next`).
+ */
+#ifndef POLLARD_RECORD_H
+#define POLLARD_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+
+enum record_kind { RECORD_SQS, RECORD_KINESIS };
+
+struct record_attribute { // SQS system attribute
+    struct bytes name, value;
+};
+
+struct record_message_attribute { // SQS user attribute
+    struct bytes name, type, value;
+    bool binary; // value is decoded bytes; otherwise UTF-8 text
+};
+
+/* What is the same for all records of a source. Owned by the source. */
+struct record_origin {
+    enum record_kind kind;
+    const char *arn;      // eventSourceARN
+    const char *region;   // awsRegion
+    const char *shard;    // Kinesis: shard id; NULL for SQS
+    const char *identity; // Kinesis: invokeIdentityArn
+};
+
+struct record {
+    const struct record_origin *origin; // borrowed from the source
+    struct bytes id;                    // message id, or sequence number
+    struct bytes data;                  // body, or decoded data
+    struct bytes key;       // message group id, or partition key; may be empty
+    int64_t arrived_at_ms;  // wall clock of SQS or Kinesis, ms since 1970
+    int64_t received_ms;    // monotonic: when pollard got it
+    int64_t visible_ms;     // monotonic: SQS, when its visibility runs out;
+                            // CLOCK_NEVER for streams
+    uint32_t receive_count; // SQS ApproximateReceiveCount; 1 for streams
+    uint32_t event_size;    // upper estimate of its bytes in the event JSON
+
+    // SQS only.
+    struct bytes receipt_handle, md5_of_body, md5_of_attributes;
+    const struct record_attribute *attributes;
+    size_t attribute_count;
+    const struct record_message_attribute *message_attributes;
+    size_t message_attribute_count;
+
+    struct chunk *chunk;
+    struct record *next; // of whatever list it is in
+};
+
+struct record_list {
+    struct record *first, *last;
+    size_t count;
+};
+
+void record_list_add(struct record_list *list, struct record *record);
+struct record *record_list_take(struct record_list *list);
+
+struct chunk {
+    struct buffer body;     // owned: the response
+    struct record *records; // owned: an array
+    void *extra;            // owned: attribute arrays; free(3)
+    size_t live;
+};
+
+/* Takes the body out of `body`. `records` holds `count` zeroed records, each
+ * with its chunk set, counted as live. */
+struct chunk *chunk_create(struct buffer *body, size_t count);
+
+/* Free a chunk that was never handed out (a parse that failed). */
+void chunk_destroy(struct chunk *chunk);
+
+/* The record is done with; its chunk goes with the last one. */
+void record_release(struct record *record);
+
+#endif
