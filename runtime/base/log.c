@@ -23,6 +23,11 @@ void log_child(struct log *log, const struct log *parent, const char *name,
     log->fields[sizeof(log->fields) - 1] = '\0';
 }
 
+void log_set_level(struct log_sink *sink, enum log_level level)
+{
+    __atomic_store_n(&sink->level, (int)level, __ATOMIC_RELAXED);
+}
+
 // Bare where it reads well, quoted like JSON where it would not.
 static void put_text_value(struct buffer *line, struct bytes value)
 {

@@ -34,7 +34,7 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 struct log_sink {
     int fd; // borrowed
     enum log_format format;
-    enum log_level level;
+    int level; // enum log_level; atomic, as a reload changes it
     bool payloads; // `log.payloads`: record bodies may be written
 };
 
@@ -73,12 +73,16 @@ struct log {
 void log_child(struct log *log, const struct log *parent, const char *name,
                const char *value);
 
+/* Any thread. */
+void log_set_level(struct log_sink *sink, enum log_level level);
+
 void log_write(const struct log *log, enum log_level level, const char *event,
                const struct log_field *fields);
 
 static inline bool log_enabled(const struct log *log, enum log_level level)
 {
-    return log->sink && level >= log->sink->level;
+    return log->sink &&
+           (int)level >= __atomic_load_n(&log->sink->level, __ATOMIC_RELAXED);
 }
 
 #define LOG_AT(log_, level_, event_, ...)                                   \

@@ -91,6 +91,9 @@ bool schema_apply(const struct field *fields,
 /* Free what schema_apply allocated in the struct (strings, JSON). */
 void schema_release(const struct field *fields, void *owner);
 
+/* Do two structs of one table say the same? */
+bool schema_equal(const struct field *fields, const void *a, const void *b);
+
 /* "30s" to milliseconds, "6MiB" to bytes. False when malformed or too large. */
 bool schema_parse_duration(const char *text, int64_t *ms);
 bool schema_parse_size(const char *text, int64_t *size_bytes);

@@ -64,6 +64,10 @@ struct poller_stats { // published; any thread may read
     bool waits_for_source; // the queue or stream does not exist (yet)
 };
 
+/* Add the counters of one run to a sum; first_poll_ms: the first known. */
+void poller_stats_add(struct poller_stats *sum,
+                      const struct poller_stats *stats);
+
 struct poller *poller_create(const struct poller_options *options);
 bool poller_start(struct poller *poller, struct error *err);
 

@@ -48,6 +48,11 @@ struct trigger_config {
 
 extern const struct field trigger_config_fields[];
 
+/* Do both say the same, place in the file aside? For a reload, which swaps only
+ * what changed. */
+bool trigger_config_equal(const struct trigger_config *a,
+                          const struct trigger_config *b);
+
 #define TRIGGER_DEFAULT_CONCURRENCY 10
 
 #endif
