@@ -13,7 +13,9 @@
  *     ok = json_read_end(&in);
  *
  * Errors stick: after the first one every call returns false (or an empty
- * value) and json_read_end says where. Nesting is bounded (64).
+ * value) and json_read_end says where. Nesting is bounded (64). RFC 8259 to the
+ * letter, but that bytes over 0x7f are passed on unchecked: who needs UTF-8
+ * proved must prove it. Half a surrogate pair (\ud800) reads as U+FFFD.
  *
  * Threads: none; it overwrites the caller's buffer (escapes are undone there).
  */
@@ -38,11 +40,12 @@ enum json_read_type {
 
 struct json_read {
     char *start, *at, *end;
-    const char *error; // a sentence, or NULL
+    const char *error; // what is wrong at json_read_offset; static, or NULL
     unsigned depth;
     bool first; // no comma is due before the next member or element
 };
 
+/* The data need not be terminated. It is overwritten by reading. */
 void json_read_init(struct json_read *in, char *data, size_t size);
 
 /* What comes next, without taking it. */
@@ -66,12 +69,13 @@ bool json_read_string(struct json_read *in, struct bytes *text);
 /* A number as its own text ("1545084650.987"), or null as an empty slice. */
 bool json_read_number(struct json_read *in, struct bytes *text);
 
-/* An integer; a fraction is cut off. null gives 0. */
+/* An integer, exact; a fraction is cut off ("1.5E3" is 1500). null gives 0. */
 bool json_read_int(struct json_read *in, int64_t *number);
 
-/* Seconds with a fraction as whole milliseconds; null gives 0. */
+/* Seconds with a fraction as milliseconds, rounded; null gives 0. */
 bool json_read_seconds_as_ms(struct json_read *in, int64_t *ms);
 
+/* null gives false. The result says whether there was a value to read. */
 bool json_read_bool(struct json_read *in, bool *value);
 
 /* Pass over one value of any kind. */
