@@ -1,17 +1,31 @@
-# make                    build/release: pollard and handlers/*.so
-# make run                everything, then the demo of config/quickstart.yaml
-# make test               every test on this build; installs what is missing
-# make check-asan check-ubsan check-tsan     the same tests under a sanitizer
-# make interop            the end-to-end stories against foreign servers
-# make bench              figures, side by side with what they are compared to
-# make lint format docs install clean deps   V=1 shows the commands
+# make run        everything, then the demo of config/quickstart.yaml
+# make            build/release: pollard and handlers/*.so
+# make test       every test; installs what is missing
+# make check-asan check-ubsan check-tsan      the same tests under a sanitizer
+# make check-valgrind                         the unit tests under valgrind
+# make interop    the end-to-end stories against servers nobody here wrote
+# make crash      kill -9 at random moments, then count
+# make bench      figures, side by side with what they are compared to
+# make fuzz       every fuzzer for FUZZ_SECONDS (60) each
+# make bare       prove `make run` and `make test` on a bare Debian 12
+# make docs       docs/triggers.md from the schema tables
+# make lint format install clean deps         V=1 shows the commands
 
 VARIANT  ?= release
 BUILD    := build/$(VARIANT)
 PREFIX   ?= /usr/local
+VERSION  := 0.1.0
 Q        := $(if $(V),,@)
 
 PACKAGES := libcurl jansson yaml-0.1 libcrypto sqlite3 libmicrohttpd libcbor zlib expat
+
+# What Debian calls it. `deps` installs the first list, tests the second too.
+DEBIAN      := gcc libc6-dev pkg-config libcurl4-openssl-dev libjansson-dev \
+               libyaml-dev libssl-dev libsqlite3-dev libmicrohttpd-dev \
+               libcbor-dev zlib1g-dev libexpat1-dev ca-certificates
+DEBIAN_TEST := $(DEBIAN) libcmocka-dev
+DEBIAN_LINT := $(DEBIAN_TEST) clang clang-format clang-tidy cppcheck
+DEBIAN_FUZZ := $(DEBIAN_TEST) clang libclang-rt-14-dev
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wformat=2 \
@@ -20,15 +34,16 @@ SAN.asan  := -fsanitize=address -fno-omit-frame-pointer
 SAN.ubsan := -fsanitize=undefined -fno-sanitize-recover=all
 SAN.tsan  := -fsanitize=thread
 
-VERSION := 0.1.0
+# Asked once, and not before the packages are installed.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $$(PACKAGES)))$(PKG_CFLAGS)
+PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $$(PACKAGES)))$(PKG_LIBS)
 
 CFLAGS   ?= -O2 -g
 override CFLAGS   += -std=gnu11 -fvisibility=hidden -pthread $(WARNINGS) $(SAN.$(VARIANT))
 override CPPFLAGS += -D_GNU_SOURCE -Iruntime -Iruntime/include -MMD -MP \
-                     -DPOLLARD_VERSION='"$(VERSION)"' \
-                     $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+                     -DPOLLARD_VERSION='"$(VERSION)"' $(PKG_CFLAGS)
 override LDFLAGS  += $(SAN.$(VARIANT)) -pthread
-override LDLIBS   += $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -ldl
+override LDLIBS   += $(PKG_LIBS) -ldl
 
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
 RUNTIME := $(filter-out %/main.o,$(call objects,runtime/*.c runtime/*/*.c))
@@ -37,15 +52,29 @@ TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/scenar
                                                 tests/integration/test_*.c tests/sim/test_*.c))
 PLUGINS := $(patsubst handlers/%/,$(BUILD)/handlers/%.so,$(wildcard handlers/*/)) \
            $(patsubst tests/support/handlers/%.c,$(BUILD)/tests/handlers/%.so,$(wildcard tests/support/handlers/*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
 
-.PHONY: all deps run test check interop bench docs format lint install clean
+.PHONY: all deps run test check check-one interop crash bench fuzz bare docs lint format install clean
 .SECONDARY:
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/pollard $(PLUGINS)
 
-$(BUILD)/%.o: %.c
+# ---- what must be installed ------------------------------------------------
+
+deps: build/deps
+	@echo "pollard's dependencies are installed"
+
+build/deps build/deps-test build/deps-lint build/deps-fuzz: docker/install-debian.sh
+	@mkdir -p build
+	$(Q)sh docker/install-debian.sh $(if $(findstring -,$(@F)),$(DEBIAN_$(shell echo $(@F) | sed 's/deps-//' | tr a-z A-Z)),$(DEBIAN))
+	@touch $@
+
+# ---- build -----------------------------------------------------------------
+
+$(BUILD)/%.o: %.c | build/deps
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
@@ -57,15 +86,14 @@ $(BUILD)/pollard: $(BUILD)/runtime/main.o $(BUILD)/libpollard.a
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-# A handler sees the public header and the libraries its folder names in LIBS,
-# nothing else.
+# A handler sees the public header, and the libraries its folder names in LIBS.
 handler_libs = $(shell cat handlers/$(1)/LIBS 2>/dev/null)
-$(BUILD)/handlers/%.so: $$(wildcard handlers/$$*/*.c) runtime/include/pollard/handler.h
+$(BUILD)/handlers/%.so: $$(wildcard handlers/$$*/*.c) runtime/include/pollard/handler.h | build/deps
 	@mkdir -p $(@D)
 	@echo "  SO    $@"
 	$(Q)$(CC) -D_GNU_SOURCE -Iruntime/include $(CFLAGS) -fPIC -shared -o $@ $(filter %.c,$^) $(call handler_libs,$*)
 
-$(BUILD)/tests/handlers/%.so: tests/support/handlers/%.c runtime/include/pollard/handler.h
+$(BUILD)/tests/handlers/%.so: tests/support/handlers/%.c runtime/include/pollard/handler.h | build/deps
 	@mkdir -p $(@D)
 	@echo "  SO    $@"
 	$(Q)$(CC) -D_GNU_SOURCE -Iruntime/include $(CFLAGS) -fPIC -shared -o $@ $< -lsqlite3
@@ -75,16 +103,96 @@ wraps = $(shell sed -nE 's/.*__wrap_([a-z_0-9]+).*/-Wl,--wrap=\1/p' $(1) | sort 
 
 $(BUILD)/tests/%: override CPPFLAGS += -Itests/support -DBUILD='"$(BUILD)"'
 $(BUILD)/tests/%: override CFLAGS += -Wno-missing-prototypes
+$(BUILD)/tests/%.o: tests/%.c | build/deps-test
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(BUILD)/libpollard.a
 	@echo "  TEST  $@"
 	$(Q)$(CC) $(LDFLAGS) $(call wraps,tests/$*.c) -o $@ $^ $(LDLIBS) -lcmocka
 
+$(BUILD)/bench/%: override CPPFLAGS += -DBUILD='"$(BUILD)"'
+$(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libpollard.a
+	@echo "  BENCH $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+build/fuzz/%: tests/fuzz/%.c $(wildcard runtime/*/*.[ch]) | build/deps-fuzz
+	@mkdir -p $(@D)
+	@echo "  FUZZ  $@"
+	$(Q)clang -O1 -g -std=gnu11 -pthread -D_GNU_SOURCE -DPOLLARD_VERSION='"fuzz"' \
+	    -Iruntime -Iruntime/include $(PKG_CFLAGS) -fsanitize=fuzzer,address,undefined \
+	    -o $@ $< $(wildcard runtime/*/*.c) $(PKG_LIBS) -ldl
+
+# ---- what it is for --------------------------------------------------------
+
+run: all
+	$(Q)sh config/quickstart.sh $(BUILD)
+
+test: check
+	$(Q)for script in $(wildcard tests/integration/test_*.sh); do \
+	    echo "== $$script"; sh $$script $(BUILD) || exit 1; done
+
 check: all $(TESTS)
-	$(Q)for test in $(TESTS); do echo "== $$test"; $$test || exit 1; done
+	$(Q)failed=0; for test in $(TESTS); do echo "== $$test"; \
+	    $$test || { failed=1; echo "FAILED $$test"; }; done; exit $$failed
 
 # One test by name: make check-one T=tests/unit/test_bytes
 check-one: $(PLUGINS) $(BUILD)/$(T)
 	$(Q)$(BUILD)/$(T)
+
+check-asan check-ubsan check-tsan:
+	$(Q)$(MAKE) --no-print-directory VARIANT=$(@:check-%=%) check
+
+check-valgrind: all $(TESTS)
+	$(Q)sh tests/support/valgrind.sh $(TESTS)
+
+interop: all
+	$(Q)sh tests/interop/run.sh $(BUILD)
+
+crash: all
+	$(Q)sh tests/fault/crash.sh $(BUILD)
+
+bench: all $(BENCHES)
+	$(Q)sh bench/run.sh $(BUILD)
+
+FUZZ_SECONDS ?= 60
+fuzz: $(FUZZERS)
+	$(Q)for fuzzer in $(FUZZERS); do \
+	    corpus=tests/fuzz/corpus/$$(basename $$fuzzer | sed 's/^fuzz_//'); \
+	    mkdir -p build/fuzz/found/$$(basename $$fuzzer); \
+	    echo "== $$fuzzer"; \
+	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -print_final_stats=0 -verbosity=0 \
+	        build/fuzz/found/$$(basename $$fuzzer) $$(ls -d $$corpus 2>/dev/null) || exit 1; done
+
+bare:
+	$(Q)sh docker/bare.sh
+
+docs: $(BUILD)/pollard
+	$(Q)$(BUILD)/pollard reference > docs/triggers.md
+	$(Q)$(BUILD)/pollard schema > docs/triggers.schema.json
+
+SOURCES = $(wildcard runtime/*.c runtime/*/*.[ch] runtime/include/pollard/*.h handlers/*/*.c \
+                     tests/*/*.[ch] tests/support/handlers/*.c bench/*.c)
+
+format: | build/deps-lint
+	$(Q)clang-format -i $(SOURCES)
+
+lint: | build/deps-lint
+	$(Q)clang-format --dry-run --Werror $(SOURCES)
+	$(Q)sh tests/lint/includes.sh
+	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability \
+	    --suppress=missingIncludeSystem --inline-suppr --std=c11 -D_GNU_SOURCE -j2 \
+	    -Iruntime -Iruntime/include --suppressions-list=tests/lint/cppcheck.txt runtime handlers
+	$(Q)clang-tidy --quiet --warnings-as-errors='*' $(wildcard runtime/*.c runtime/*/*.c) -- \
+	    -std=gnu11 -D_GNU_SOURCE -DPOLLARD_VERSION='"lint"' -Iruntime -Iruntime/include $(PKG_CFLAGS) 2>/dev/null
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/pollard \
+	    $(DESTDIR)$(PREFIX)/lib/pollard/handlers $(DESTDIR)$(PREFIX)/share/doc/pollard
+	install -m 755 $(BUILD)/pollard $(DESTDIR)$(PREFIX)/bin/pollard
+	install -m 644 runtime/include/pollard/handler.h $(DESTDIR)$(PREFIX)/include/pollard/handler.h
+	install -m 755 $(filter $(BUILD)/handlers/%,$(PLUGINS)) $(DESTDIR)$(PREFIX)/lib/pollard/handlers
+	install -m 644 README.md docs/*.md $(DESTDIR)$(PREFIX)/share/doc/pollard
 
 clean:
 	rm -rf build

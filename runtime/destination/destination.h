@@ -13,12 +13,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "record/emission.h"
+
 struct aws_client;
 struct aws_reply;
 struct aws_session;
 struct clock;
 struct destination;
-struct emission;
 struct error;
 struct log;
 

@@ -20,6 +20,7 @@
 
 #include "base/bytes.h"
 #include "base/mailbox.h"
+#include "record/emission.h"
 
 struct clock;
 struct error;
@@ -34,11 +35,6 @@ enum outcome_kind {
     OUTCOME_TIMED_OUT, // the whole batch: it took longer than its timeout
     OUTCOME_UNSTARTED, // never ran: the handler is stopping, or no instance
                        // could be created
-};
-
-struct emission { // one result record
-    struct emission *next;
-    struct bytes data, key; // both behind this struct, in the same allocation
 };
 
 struct outcome {

@@ -1,0 +1,47 @@
+/*
+ * command: what the subcommands share: their table, exit codes (sysexits) and
+ * the way they report a wrong command line. One file a subcommand beside this.
+ *
+ * Threads: the main thread.
+ */
+#ifndef POLLARD_COMMAND_H
+#define POLLARD_COMMAND_H
+
+#include <stdbool.h>
+
+enum command_exit { // sysexits.h, and what peers use (Vector)
+    COMMAND_OK = 0,
+    COMMAND_USAGE = 64,
+    COMMAND_UNAVAILABLE = 69, // a required server or library is not usable
+    COMMAND_INTERNAL = 70,
+    COMMAND_TEMPORARY = 75,
+    COMMAND_CONFIG = 78,
+};
+
+struct command {
+    const char *name;
+    int (*main)(int argc, char **argv); // argv[0] is the subcommand
+    const char *arguments, *help;
+};
+
+/* Ends with an entry without name. */
+extern const struct command commands[];
+
+/* "pollard NAME: <text>" and where to read more, on stderr. Returns
+ * COMMAND_USAGE. */
+int command_usage(const char *name, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The help of one subcommand, on stdout. Returns COMMAND_OK. */
+int command_help(const char *name);
+
+struct settings;
+
+/* Read the file, print every mistake to stderr. NULL: COMMAND_CONFIG. Caller
+ * destroys. */
+struct settings *command_load_settings(const char *path);
+
+/* The default of -c: $POLLARD_CONFIG, or pollard.yaml. */
+const char *command_default_config(void);
+
+#endif

@@ -1,0 +1,108 @@
+#include "cli/run_local.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "local/local.h"
+#include "supervisor/settings.h"
+
+#define STREAM_SHARDS 2
+
+struct run_local {
+    struct local *server; // owned
+    struct log log;
+};
+
+struct run_local *run_local_start(const struct log_sink *sink,
+                                  struct error *err)
+{
+    struct run_local *local = mem_calloc(1, sizeof(*local));
+
+    // The server takes any credentials, but wants to see some. Set before any
+    // thread exists.
+    (void)setenv("AWS_ACCESS_KEY_ID", "local", 0);
+    (void)setenv("AWS_SECRET_ACCESS_KEY", "local", 0);
+    local->log.sink = sink;
+    local->server = local_start(
+        &(struct local_options){.port = RUN_LOCAL_PORT,
+                                .address = "127.0.0.1",
+                                .log = &local->log},
+        err);
+    if (local->server)
+        return local;
+    free(local);
+    error_wrap(err, "the embedded server on port %d", RUN_LOCAL_PORT);
+    return NULL;
+}
+
+static void replace(char **text, char *value)
+{
+    free(*text);
+    *text = value;
+}
+
+// The last part of arn:aws:sqs:region:account:NAME or ...:stream/NAME.
+static const char *arn_name(const char *arn)
+{
+    const char *colon = strrchr(arn, ':'), *slash = strrchr(arn, '/');
+
+    return slash > colon ? slash + 1 : colon ? colon + 1 : arn;
+}
+
+static bool create_destination(struct run_local *local, const char *arn,
+                               struct error *err)
+{
+    if (!arn)
+        return true;
+    if (!strncmp(arn, "arn:aws:sqs:", 12))
+        return local_create_queue(local->server, arn_name(arn), err);
+    return local_create_stream(local->server, arn_name(arn), STREAM_SHARDS,
+                               err);
+}
+
+static bool create_source(struct run_local *local,
+                          const struct source_config *source,
+                          struct error *err)
+{
+    if (source->type == SOURCE_TYPE_SQS)
+        return local_create_queue(local->server, source->name, err);
+    return local_create_stream(local->server, source->name, STREAM_SHARDS,
+                               err);
+}
+
+bool run_local_adjust(struct run_local *local, struct settings *settings,
+                      struct error *err)
+{
+    struct aws_config *aws = &settings->aws;
+
+    replace(&aws->endpoint_url,
+            mem_printf("http://127.0.0.1:%d", local_port(local->server)));
+    replace(&aws->endpoint_urls.sqs, NULL);
+    replace(&aws->endpoint_urls.kinesis, NULL);
+    replace(&aws->endpoint_urls.sts, NULL);
+    if (!aws->region)
+        aws->region = mem_strdup("us-east-1");
+    for (size_t i = 0; i < settings->trigger_count; i++) {
+        const struct trigger_config *trigger = &settings->triggers[i];
+
+        if (!create_source(local, &trigger->source, err) ||
+            !create_destination(
+                local, trigger->destination_config.on_success.destination,
+                err))
+            return error_wrap(err, "the embedded server: triggers.%s",
+                              trigger->name);
+    }
+    return true;
+}
+
+void run_local_stop(struct run_local *local)
+{
+    if (!local)
+        return;
+    local_stop(local->server);
+    free(local);
+}

@@ -1,0 +1,107 @@
+#include "cli/validate.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/command.h"
+#include "cli/validate_online.h"
+#include "destination/destination.h"
+#include "handler/handler.h"
+#include "supervisor/settings.h"
+
+static bool complain(const struct settings *settings,
+                     const struct trigger_config *trigger, const char *key,
+                     const struct error *err)
+{
+    (void)fprintf(stderr, "%s:%d:%d: triggers.%s.%s: %s\n", settings->path,
+                  trigger->line, trigger->column, trigger->name, key,
+                  err->message);
+    return false;
+}
+
+// What `run` would refuse beyond the file itself: libraries and destinations.
+static bool check_trigger(const struct settings *settings,
+                          const struct trigger_config *trigger,
+                          const struct log *log)
+{
+    const char *arn = trigger->destination_config.on_success.destination;
+    struct error err = {0};
+    bool ok = true;
+
+    if (!handler_check(&trigger->handler, log, &err))
+        ok = complain(settings, trigger, "handler", &err);
+    if (arn && !destination_check(arn, &err))
+        ok = complain(settings, trigger, "destination_config.on_success",
+                      &err);
+    return ok;
+}
+
+static bool check_all(const struct settings *settings, bool online)
+{
+    struct log_sink sink = {.fd = STDERR_FILENO, .level = LOG_LEVEL_WARN};
+    struct log log = {.sink = &sink};
+    bool ok = true;
+
+    for (size_t i = 0; i < settings->trigger_count; i++)
+        ok &= check_trigger(settings, &settings->triggers[i], &log);
+    if (ok && online) {
+        curl_global_init(CURL_GLOBAL_DEFAULT);
+        ok = validate_online(settings, &log);
+        curl_global_cleanup();
+    }
+    return ok;
+}
+
+static int parse(int argc, char **argv, const char **path, bool *online)
+{
+    static const struct option longs[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"online", no_argument, NULL, 'o'},
+        {"help", no_argument, NULL, 'h'},
+        {0}};
+    int c;
+
+    while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1)
+        switch (c) {
+        case 'c':
+            *path = optarg;
+            break;
+        case 'o':
+            *online = true;
+            break;
+        case 'h':
+            exit(command_help("validate"));
+        default:
+            return command_usage("validate", "that option is not known");
+        }
+    if (optind < argc)
+        return command_usage("validate", "'%s' is one argument too many",
+                             argv[optind]);
+    return COMMAND_OK;
+}
+
+int validate_main(int argc, char **argv)
+{
+    const char *path = command_default_config();
+    bool online = false, ok;
+    struct settings *settings;
+    int status = parse(argc, argv, &path, &online);
+
+    if (status != COMMAND_OK)
+        return status;
+    settings = command_load_settings(path);
+    if (!settings)
+        return COMMAND_CONFIG;
+    ok = check_all(settings, online);
+    if (ok)
+        (void)printf("%s: good (%zu triggers%s)\n", path,
+                     settings->trigger_count, online ? ", servers asked" : "");
+    settings_destroy(settings);
+    return ok ? COMMAND_OK : COMMAND_CONFIG;
+}
