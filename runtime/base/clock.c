@@ -51,15 +51,16 @@ int64_t clock_until_ms(int64_t deadline_ms, int64_t now_ms, int64_t limit_ms)
 
 void clock_format_utc(int64_t wall_ms, char text[25])
 {
-    time_t seconds = (time_t)(wall_ms / 1000);
-    char milliseconds[8];
+    // Floor, so that a time before 1970 keeps its milliseconds positive.
+    int64_t ms = (wall_ms % 1000 + 1000) % 1000;
+    time_t seconds = (time_t)((wall_ms - ms) / 1000);
     struct tm parts;
+    size_t used;
 
-    memset(text, 0, 25);
-    if (!gmtime_r(&seconds, &parts) ||
-        !strftime(text, 25, "%Y-%m-%dT%H:%M:%S", &parts))
+    text[0] = '\0';
+    if (!gmtime_r(&seconds, &parts) || parts.tm_year > 9999 - 1900 ||
+        parts.tm_year < -1900)
         return;
-    (void)snprintf(milliseconds, sizeof(milliseconds), ".%03dZ",
-                   (int)(wall_ms % 1000) % 1000);
-    memcpy(text + strlen(text), milliseconds, 5);
+    used = strftime(text, 25, "%Y-%m-%dT%H:%M:%S", &parts);
+    (void)snprintf(text + used, 25 - used, ".%03dZ", (int)ms);
 }

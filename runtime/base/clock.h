@@ -34,7 +34,7 @@ static inline int64_t clock_earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* "2026-11-22T15:00:00.123Z". text has room for 25 bytes. */
+/* "2026-11-22T15:00:00.123Z"; empty outside the years 0 to 9999. */
 void clock_format_utc(int64_t wall_ms, char text[25]);
 
 #endif

@@ -35,59 +35,79 @@ size_t codec_base64_encode(struct bytes data, char *out)
     return (size_t)(out - start);
 }
 
-// 0..63, or 64 and above for what is no base64 digit.
-static uint32_t digit(unsigned char c)
+// One more than the value of each base64 digit; 0 for what is none.
+static const uint8_t digits[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,
+    ['G'] = 7,  ['H'] = 8,  ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12,
+    ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17, ['R'] = 18,
+    ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30,
+    ['e'] = 31, ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36,
+    ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41, ['p'] = 42,
+    ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54,
+    ['2'] = 55, ['3'] = 56, ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60,
+    ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
+};
+
+// The four digits at `in` as 24 bits; false when one of them is none.
+static bool decode_group(const unsigned char *in, uint32_t *group)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26u;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52u;
-    return c == '+' ? 62u : c == '/' ? 63u : 64u;
+    uint32_t a = digits[in[0]], b = digits[in[1]], c = digits[in[2]],
+             d = digits[in[3]];
+
+    *group = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
+    return a && b && c && d;
+}
+
+// The last group, of which padding leaves two or three digits. What they leave
+// over must be zero.
+static bool decode_tail(const unsigned char *in, size_t have, char *out)
+{
+    unsigned char full[4] = {in[0], in[1], have == 3 ? in[2] : 'A', 'A'};
+    uint32_t group;
+
+    if (!decode_group(full, &group) || (group & (have == 3 ? 0xff : 0xffff)))
+        return false;
+    out[0] = (char)(group >> 16);
+    if (have == 3)
+        out[1] = (char)(group >> 8);
+    return true;
 }
 
 bool codec_base64_decode(struct bytes text, char *out, size_t *size)
 {
     const unsigned char *in = (const unsigned char *)text.data;
-    size_t digits = text.size, made = 0;
+    size_t count = text.size, tail;
+    char *at = out;
 
-    if (text.size % 4)
+    if (count % 4)
         return false;
-    while (digits && text.size - digits < 2 && in[digits - 1] == '=')
-        digits--;
-    for (size_t i = 0; i < digits; i += 4) {
-        size_t have = digits - i < 4 ? digits - i : 4;
-        uint32_t group = 0;
+    if (count && in[count - 1] == '=')
+        count -= in[count - 2] == '=' ? 2 : 1;
+    tail = count % 4;
+    for (const unsigned char *end = in + (count - tail); in < end; in += 4) {
+        uint32_t group;
 
-        for (size_t j = 0; j < 4; j++) {
-            uint32_t value = j < have ? digit(in[i + j]) : 0;
-
-            if (value > 63)
-                return false;
-            group = group << 6 | value;
-        }
-        // Bits that padding leaves over must be zero.
-        if ((have == 2 && (group & 0xffff)) || (have == 3 && (group & 0xff)) ||
-            have == 1)
+        if (!decode_group(in, &group))
             return false;
-        out[made++] = (char)(group >> 16);
-        if (have > 2)
-            out[made++] = (char)(group >> 8);
-        if (have > 3)
-            out[made++] = (char)group;
+        *at++ = (char)(group >> 16);
+        *at++ = (char)(group >> 8);
+        *at++ = (char)group;
     }
-    *size = made;
+    if (tail && !decode_tail(in, tail, at))
+        return false;
+    *size = (size_t)(at - out) + (tail ? tail - 1 : 0);
     return true;
 }
 
 void codec_hex_encode(struct bytes data, char *out)
 {
-    static const char digits[] = "0123456789abcdef";
+    static const char hex[] = "0123456789abcdef";
 
     for (size_t i = 0; i < data.size; i++) {
-        *out++ = digits[(unsigned char)data.data[i] >> 4];
-        *out++ = digits[(unsigned char)data.data[i] & 15];
+        *out++ = hex[(unsigned char)data.data[i] >> 4];
+        *out++ = hex[(unsigned char)data.data[i] & 15];
     }
     *out = '\0';
 }
