@@ -96,7 +96,7 @@ $(BUILD)/handlers/%.so: $$(wildcard handlers/$$*/*.c) runtime/include/pollard/ha
 $(BUILD)/tests/handlers/%.so: tests/support/handlers/%.c runtime/include/pollard/handler.h | build/deps
 	@mkdir -p $(@D)
 	@echo "  SO    $@"
-	$(Q)$(CC) -D_GNU_SOURCE -Iruntime/include $(CFLAGS) -fPIC -shared -o $@ $< -lsqlite3
+	$(Q)$(CC) -D_GNU_SOURCE -Iruntime/include $(CFLAGS) -fPIC -shared -o $@ $< -lsqlite3 -ljansson
 
 # A test that mentions __wrap_foo is linked with --wrap=foo.
 wraps = $(shell sed -nE 's/.*__wrap_([a-z_0-9]+).*/-Wl,--wrap=\1/p' $(1) | sort -u)
