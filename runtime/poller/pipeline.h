@@ -3,8 +3,11 @@
  * may run now, and what an outcome means for each record. It does no I/O, takes
  * no lock and reads no clock: everything is a function of (state, event, now).
  *
- *     records in -> window (batching) -> order (who may run) -> [handler]
- *     -> outcome in -> settlements out, checkpoint
+ *     records in -> window (which form a batch) -> order (who may run now)
+ *     -> [handler] -> outcome in -> retry (when again) -> settle (verdicts out)
+ *
+ * Each of these is a room of its own beside this file; the pipeline only leads
+ * records from one to the next.
  *
  * A queue (PIPELINE_QUEUE) runs up to `concurrency` batches at once, in any
  * order, and settles each record by itself. A shard (PIPELINE_SHARD) runs one
@@ -20,10 +23,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "source/source.h"
+#include "poller/batch.h"
+#include "poller/settle.h"
 
 struct outcome;
 struct pipeline;
+struct record;
 
 enum pipeline_kind { PIPELINE_QUEUE, PIPELINE_SHARD };
 
@@ -33,6 +38,8 @@ struct pipeline_options {
     int64_t window_ms;
     size_t payload_limit; // bytes of a batch's event; lambda-esm.md section 7
     size_t concurrency;   // batches at once; a shard has 1
+    bool by_group;        // a FIFO queue: of a record's group (its key) one
+                          // batch at a time
     int64_t backoff_base_ms, backoff_maximum_ms;
     bool delay_failed;     // queue: failed records get a backoff as visibility
     int64_t batch_time_ms; // the handler's timeout: a queue's batch whose
@@ -41,27 +48,14 @@ struct pipeline_options {
     uint64_t seed;
 };
 
-struct batch {
-    struct record **records; // owned; in order
-    size_t count;
-    size_t event_bytes;
-    unsigned attempt;   // 0: first
-    void *context;      // the poller's own (its invocation)
-    struct batch *next; // the pipeline's
-};
-
-struct settlement {
-    struct record *record;
-    enum source_verdict verdict;
-    int64_t delay_ms; // of SOURCE_AGAIN; -1: leave it
-};
-
 struct pipeline *pipeline_create(const struct pipeline_options *options);
 /* Requires that no batch is out; records still inside must have been taken back
  * with pipeline_stop and next_settlement. NULL is fine. */
 void pipeline_destroy(struct pipeline *pipeline);
 
-/* How many further records could run at once, so may be asked for. */
+/* How many further records may be asked for: what could run at once, or, on a
+ * shard, be read ahead of the batch that runs. Bounded in bytes by what records
+ * of late were worth. */
 size_t pipeline_room(const struct pipeline *pipeline);
 
 /* A record arrived. */
@@ -72,7 +66,7 @@ void pipeline_add(struct pipeline *pipeline, struct record *record,
 struct batch *pipeline_next_batch(struct pipeline *pipeline, int64_t now_ms);
 
 /* A running batch's outcome; the batch belongs to the pipeline again. Emitted
- * records have been accepted by then. */
+ * records have been accepted by then. The outcome stays the caller's. */
 void pipeline_finish(struct pipeline *pipeline, struct batch *batch,
                      const struct outcome *outcome, int64_t now_ms);
 

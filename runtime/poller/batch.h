@@ -1,0 +1,26 @@
+/*
+ * batch: the records of one invocation. Made by window, started by order,
+ * judged by settle; the poller carries it to the handler and back.
+ *
+ * Threads: the poller's.
+ */
+#ifndef POLLARD_BATCH_H
+#define POLLARD_BATCH_H
+
+#include <stddef.h>
+
+struct record;
+
+struct batch {
+    struct record **records; // owned; in order
+    size_t count;
+    size_t event_bytes; // of its event JSON, at the most
+    unsigned attempt;   // 0: first
+    void *context;      // the poller's own (its invocation)
+};
+
+/* Empty, with room for so many records. Caller frees with free(3); the records
+ * go with it. */
+struct batch *batch_create(size_t room);
+
+#endif
