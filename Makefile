@@ -126,7 +126,7 @@ build/fuzz/%: tests/fuzz/%.c $(wildcard runtime/*/*.[ch]) | build/deps-fuzz
 # ---- what it is for --------------------------------------------------------
 
 run: all
-	$(Q)sh config/quickstart.sh $(BUILD)
+	$(Q)DEMO_SECONDS=$(DEMO_SECONDS) sh config/quickstart.sh $(BUILD)
 
 test: check
 	$(Q)for script in $(wildcard tests/integration/test_*.sh); do \
