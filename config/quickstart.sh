@@ -1,0 +1,49 @@
+#!/bin/sh
+# The demo: hamster races. Starts pollard with its embedded server, sends race
+# requests to the queue, and shows what becomes of them. Ctrl-C drains.
+set -eu
+
+build=${1:-build/release}
+pollard=$build/pollard
+config=config/quickstart.yaml
+demo=build/demo
+
+rm -rf "$demo"
+mkdir -p "$demo"
+cat <<'TEXT'
+Hamster races: requests arrive on the queue `races`; a handler runs each race and
+emits its result into the stream `results` (two shards); `standings` keeps the
+table in build/demo/standings.db, `podium` prints. Some requests are delayed, some
+fail twice, and one is poisonous and ends in the queue `races-dead`.
+Ctrl-C stops.
+
+TEXT
+
+"$pollard" run --local -c "$config" &
+worker=$!
+trap 'kill -INT $worker 2>/dev/null || true' INT TERM
+
+# Wait for the server, as long as the worker lives.
+until "$pollard" validate --online -c "$config" >/dev/null 2>&1; do
+    kill -0 $worker 2>/dev/null || { wait $worker; exit $?; }
+    sleep 0.1
+done
+
+while IFS= read -r race; do
+    delay=$(printf '%s\n' "$race" | sed -nE 's/.*"delay": *([0-9]+).*/\1/p')
+    printf '%s\n' "$race" |
+        "$pollard" send -c "$config" --delay "${delay:-0}" races - >/dev/null
+done <config/quickstart-races.jsonl
+
+# For scripts that cannot press Ctrl-C.
+if [ -n "${DEMO_SECONDS:-}" ]; then
+    (sleep "$DEMO_SECONDS" && kill -INT $worker 2>/dev/null) &
+fi
+
+status=0
+wait $worker || status=$?
+# A signal to this shell ends the first wait; the worker still drains.
+while kill -0 $worker 2>/dev/null; do
+    wait $worker || status=$?
+done
+exit $status
