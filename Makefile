@@ -53,7 +53,8 @@ TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/scenar
 PLUGINS := $(patsubst handlers/%/,$(BUILD)/handlers/%.so,$(wildcard handlers/*/)) \
            $(patsubst tests/support/handlers/%.c,$(BUILD)/tests/handlers/%.so,$(wildcard tests/support/handlers/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c))
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c)) \
+           $(patsubst bench/handlers/%.c,$(BUILD)/bench/handlers/%.so,$(wildcard bench/handlers/*.c))
 
 .PHONY: all deps run test check check-one interop crash bench fuzz bare docs lint format install clean
 .SECONDARY:
@@ -110,6 +111,11 @@ $(BUILD)/tests/%.o: tests/%.c | build/deps-test
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(SUPPORT) $(BUILD)/libpollard.a
 	@echo "  TEST  $@"
 	$(Q)$(CC) $(LDFLAGS) $(call wraps,tests/$*.c) -o $@ $^ $(LDLIBS) -lcmocka
+
+$(BUILD)/bench/handlers/%.so: bench/handlers/%.c runtime/include/pollard/handler.h | build/deps
+	@mkdir -p $(@D)
+	@echo "  SO    $@"
+	$(Q)$(CC) -D_GNU_SOURCE -Iruntime/include $(CFLAGS) -fPIC -shared -o $@ $<
 
 $(BUILD)/bench/%: override CPPFLAGS += -DBUILD='"$(BUILD)"'
 $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libpollard.a

@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+"""Medians of several runs, in one run side by side, on `pollard local`.
+
+The server has core 0 for itself, what is measured has core 1.
+
+usage: run.py BUILD [ROW...]     rows: sqs kinesis latency memory start dispatch
+"""
+import base64
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "tests", "support"))
+from stage import Aws, Stage, free_port, stop, wait_until  # noqa: E402
+
+BUILD = os.path.abspath(sys.argv[1])
+RUNS = int(os.environ.get("BENCH_RUNS", "5"))
+SERVER, WORKER = (["taskset", "-c", "0"], ["taskset", "-c", "1"]) if os.cpu_count() > 1 else ([], [])
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_REGION": "us-east-1"}
+
+
+def median(values):
+    return statistics.median(values)
+
+
+def row(figure, measured, target=""):
+    print(f"| {figure} | {measured} | {target} |", flush=True)
+
+
+def handler(name):
+    return f"{BUILD}/bench/handlers/{name}.so"
+
+
+def cpu_seconds(pid):
+    """User and system time, from the scheduler's own account (ns) where the
+    kernel has one."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/schedstat") as f:
+            total += int(f.read().split()[0])
+    return total / 1e9
+
+
+def start_server(stage):
+    port = free_port()
+    stage.start_server("local", [*SERVER, BUILD + "/pollard", "local", "--port", str(port)], port)
+    return port
+
+
+def stats(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/_pollard/stats", timeout=10) as reply:
+        return json.load(reply)
+
+
+def fill(port, url, count, size=1024):
+    sqs = Aws("sqs", port)
+    body = "x" * size
+    entries = [{"Id": str(n), "MessageBody": body} for n in range(10)]
+    for _ in range(count // 10):
+        sqs.call("SendMessageBatch", QueueUrl=url, Entries=entries)
+
+
+def queue_config(stage, port, name="null", extra=""):
+    return stage.write("pollard.yaml", f"""
+version: 1
+aws: {{endpoint_url: "http://127.0.0.1:{port}"}}
+log: {{level: warn}}
+triggers:
+  bench:
+    source: {{sqs: {{queue: bench}}}}
+    handler: {{library: {handler(name)}, isolation: thread}}
+{extra}
+""")
+
+
+def start_worker(stage, config, env=None):
+    return stage.start("pollard", [*WORKER, BUILD + "/pollard", "run", "-c", config], {**CREDENTIALS, **(env or {})})
+
+
+def drain_with_pollard(count):
+    """(messages/s, messages per CPU second)"""
+    with Stage(BUILD) as stage:
+        port = start_server(stage)
+        sqs = Aws("sqs", port)
+        url = sqs.create_queue("bench", VisibilityTimeout=600)
+        fill(port, url, count)
+        worker = start_worker(stage, queue_config(stage, port))
+        first = None
+        while True:
+            left = sum(sqs.counts(url))
+            now = time.monotonic()
+            if first is None and left < count:
+                first = (now, left)
+            if left == 0:
+                break
+            time.sleep(0.01)
+        wall, cpu = now - first[0], cpu_seconds(worker.pid)
+        stop(worker)
+        return first[1] / wall, count / cpu
+
+
+def drain_bare(count, connections):
+    with Stage(BUILD) as stage:
+        port = start_server(stage)
+        url = Aws("sqs", port).create_queue("bench", VisibilityTimeout=600)
+        fill(port, url, count)
+        out = subprocess.run([*WORKER, BUILD + "/bench/bench_bare", "sqs", f"http://127.0.0.1:{port}/", url,
+                              str(count), str(connections)], check=True, capture_output=True, text=True).stdout.split()
+        return count / float(out[0]), count / float(out[1])
+
+
+def drain_peer(count):
+    with Stage(BUILD) as stage:
+        port = start_server(stage)
+        url = Aws("sqs", port).create_queue("bench", VisibilityTimeout=600)
+        fill(port, url, count)
+        out = subprocess.run([*WORKER, "node", "sqs_consumer.mjs", f"http://127.0.0.1:{port}", url, str(count), "8"],
+                             check=True, capture_output=True, text=True, cwd="build/bench/peers",
+                             env={**os.environ, "NODE_NO_WARNINGS": "1"}).stdout.split()
+        return count / float(out[0]), count / float(out[1])
+
+
+def bench_sqs():
+    count = 50000
+    ours, bare1, bare8, peer = [], [], [], []
+    for _ in range(RUNS):
+        ours.append(drain_with_pollard(count))
+        bare1.append(drain_bare(count, 1))
+        bare8.append(drain_bare(count, 8))
+        peer.append(drain_peer(10000))
+    rate = median([o[0] for o in ours])
+    per_cpu = median([o[1] for o in ours])
+    for name, figures in (("bare libcurl, 1 connection", bare1), ("bare libcurl, 8 connections", bare8)):
+        other = median([f[0] for f in figures])
+        row(f"SQS drain, 1 KiB: messages/s against {name}", f"{rate:,.0f} / {other:,.0f} = {rate / other:.2f}", ">= 0.8")
+    other = median([p[1] for p in peer])
+    row("the same against sqs-consumer, eight loops: messages a CPU second",
+        f"{per_cpu:,.0f} / {other:,.0f} = {per_cpu / other:.1f}", ">= 10")
+    row("messages a CPU second of the worker", f"{per_cpu:,.0f}", ">= 55,000")
+    row("(bare libcurl, 8 connections: messages a CPU second)", f"{median([b[1] for b in bare8]):,.0f}", "")
+
+
+def fill_stream(port, megabytes):
+    kinesis = Aws("kinesis", port)
+    kinesis.create_stream("bench", 1)
+    data = base64.b64encode(b"x" * 1024).decode()
+    records = [{"Data": data, "PartitionKey": f"key-{i}"} for i in range(500)]
+    for _ in range(megabytes * 2):
+        kinesis.call("PutRecords", StreamName="bench", Records=records)
+    return kinesis.shards("bench")[0]["ShardId"], megabytes * 1000
+
+
+def shard_with_pollard(megabytes):
+    with Stage(BUILD) as stage:
+        port = start_server(stage)
+        _, count = fill_stream(port, megabytes)
+        config = stage.write("pollard.yaml", f"""
+version: 1
+aws: {{endpoint_url: "http://127.0.0.1:{port}"}}
+store: {{sqlite: {{path: {stage.folder}/state.db}}}}
+log: {{level: warn}}
+triggers:
+  bench:
+    source: {{kinesis: {{stream: bench}}}}
+    starting_position: TRIM_HORIZON
+    batch_size: 1000
+    handler: {{library: {handler("span")}, isolation: thread}}
+""")
+        spans = stage.path("spans")
+        worker = start_worker(stage, config, {"SPAN_FILE": spans, "SPAN_COUNT": str(count), "SPAN_SKIP": "10000"})
+        wait_until(lambda: os.path.exists(spans) and open(spans).read().endswith("\n"), 60, "the shard is read")
+        wall, records = open(spans).read().split()
+        cpu = cpu_seconds(worker.pid)
+        stop(worker)
+        return int(records) * 1024 / float(wall) / 1e6, cpu
+
+
+def shard_bare(megabytes):
+    with Stage(BUILD) as stage:
+        port = start_server(stage)
+        shard, count = fill_stream(port, megabytes)
+        out = subprocess.run([*WORKER, BUILD + "/bench/bench_bare", "kinesis", f"http://127.0.0.1:{port}/", "bench",
+                              shard, str(count * 1024)], check=True, capture_output=True, text=True).stdout.split()
+        return float(out[2]) / float(out[0]) / 1e6, float(out[1])
+
+
+def bench_kinesis():
+    ours, bare = [], []
+    for _ in range(RUNS):
+        ours.append(shard_with_pollard(100))
+        bare.append(shard_bare(100))
+    a, b = median([o[0] for o in ours]), median([o[0] for o in bare])
+    row("Kinesis drain, 1 KiB records: MB/s against a bare libcurl loop on GetRecords", f"{a:,.0f} / {b:,.0f} = {a / b:.2f}", ">= 0.8")
+    row("(CPU seconds for these 100 MB)", f"{median([o[1] for o in ours]):.2f} / {median([o[1] for o in bare]):.2f}", "")
+
+
+def bench_latency():
+    p50, p99 = [], []
+    for _ in range(RUNS):
+        with Stage(BUILD) as stage:
+            port = start_server(stage)
+            sqs = Aws("sqs", port)
+            url = sqs.create_queue("bench", VisibilityTimeout=600)
+            path = stage.path("latency")
+            worker = start_worker(stage, queue_config(stage, port, "latency"), {"LATENCY_FILE": path})
+            count = 300
+            for i in range(count + 20):
+                time.sleep(0.01)
+                sqs.call("SendMessage", QueueUrl=url, MessageBody=str(time.clock_gettime_ns(time.CLOCK_MONOTONIC)))
+            wait_until(lambda: len(open(path).readlines()) >= count + 20, 10, "every message was handled")
+            found = sorted(int(line) for line in open(path).readlines()[20:])
+            p50.append(found[len(found) // 2] / 1000)
+            p99.append(found[len(found) * 99 // 100] / 1000)
+            stop(worker)
+    row("send to handler start, idle queue: p50 / p99 ms", f"{median(p50):.2f} / {median(p99):.2f}", "p99 < 5")
+
+
+def resident_kib(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+
+
+def idle_resident(queues):
+    with Stage(BUILD) as stage:
+        port = start_server(stage)
+        sqs = Aws("sqs", port)
+        triggers = []
+        for i in range(queues):
+            sqs.create_queue(f"q{i}")
+            triggers.append(f"  t{i}: {{source: {{sqs: {{queue: q{i}}}}}, handler: null}}\n")
+        config = stage.write("pollard.yaml", f"""
+version: 1
+aws: {{endpoint_url: "http://127.0.0.1:{port}"}}
+log: {{level: warn}}
+handlers:
+  "null": {{library: {handler("null")}, isolation: thread}}
+triggers:
+""" + "".join(triggers).replace("handler: null", 'handler: "null"'))
+        worker = start_worker(stage, config)
+        wait_until(lambda: stats(port)["waiting"] >= queues, 60, f"{queues} receives are parked")
+        time.sleep(0.5)
+        resident = resident_kib(worker.pid)
+        stop(worker)
+        return resident
+
+
+def bench_memory():
+    base = None
+    for queues in (1, 10, 100, 1000):
+        resident = median([idle_resident(queues) for _ in range(min(RUNS, 3))])
+        base = base or resident
+        each = f", {(resident - base) / (queues - 1):.1f} KiB a queue" if queues > 1 else ""
+        row(f"memory, {queues} idle queue{'s' if queues > 1 else ''}", f"{resident / 1024:.1f} MiB{each}",
+            "< 8 MiB" if queues == 1 else "< 64 KiB a queue")
+
+
+def bench_start():
+    found = []
+    for _ in range(RUNS):
+        with Stage(BUILD) as stage, socket.socket() as server:
+            server.bind(("127.0.0.1", 0))
+            server.listen()
+            config = queue_config(stage, server.getsockname()[1])
+            begun = time.monotonic()
+            worker = start_worker(stage, config)
+            connection, _ = server.accept()
+            connection.recv(1)
+            found.append((time.monotonic() - begun) * 1000)
+            worker.send_signal(signal.SIGKILL)
+            connection.close()
+    row("start to first call sent", f"{median(found):.1f} ms", "< 50 ms")
+
+
+def bench_dispatch():
+    out = subprocess.run([*WORKER, BUILD + "/bench/bench_dispatch"], check=True, capture_output=True, text=True).stdout
+    row("added cost of a dispatch, thread isolation", out.strip().replace("\n", "; "), "< 20 us a batch")
+
+
+ROWS = {"sqs": bench_sqs, "kinesis": bench_kinesis, "latency": bench_latency, "memory": bench_memory,
+        "start": bench_start, "dispatch": bench_dispatch}
+
+
+def main():
+    wanted = sys.argv[2:] or list(ROWS)
+    print(f"medians of {RUNS} runs, {os.cpu_count()} cores: server on core 0, the measured process on core 1\n")
+    print("| figure | measured | to reach |\n|---|---|---|")
+    for name in wanted:
+        ROWS[name]()
+
+
+main()
