@@ -23,7 +23,7 @@ PACKAGES := libcurl jansson yaml-0.1 libcrypto sqlite3 libmicrohttpd libcbor zli
 DEBIAN      := gcc libc6-dev pkg-config libcurl4-openssl-dev libjansson-dev \
                libyaml-dev libssl-dev libsqlite3-dev libmicrohttpd-dev \
                libcbor-dev zlib1g-dev libexpat1-dev ca-certificates
-DEBIAN_TEST := $(DEBIAN) libcmocka-dev
+DEBIAN_TEST := $(DEBIAN) libcmocka-dev python3
 DEBIAN_LINT := $(DEBIAN_TEST) clang clang-format clang-tidy cppcheck
 DEBIAN_FUZZ := $(DEBIAN_TEST) clang libclang-rt-14-dev
 
