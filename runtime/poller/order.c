@@ -14,9 +14,9 @@ struct order_group {
     uint64_t hash;
     size_t inside;             // in line, held or running
     size_t running;            // of those, in `batch`
-    size_t to_go_back;         // the next so many from the line
     const struct batch *batch; // borrowed; NULL: none runs
     bool is_broken;            // one of the batch was not done
+    bool goes_back;            // what stands in line
     struct record_list held;   // owned
     size_t held_bytes;         // of those
     size_t key_size;
@@ -136,8 +136,12 @@ bool order_is_free(const struct order *order)
     return order->running < order->concurrency;
 }
 
-static void forget_if_empty(struct order *order, struct order_group *group)
+/* One less inside. What goes back does so until none is left in line. */
+static void leave(struct order *order, struct order_group *group)
 {
+    group->inside--;
+    if (group->inside == group->running)
+        group->goes_back = false;
     if (!group->inside)
         remove_group(order, group);
 }
@@ -158,10 +162,8 @@ enum order_place order_place(struct order *order, struct batch *batch,
 
     if (has_group(order, record)) {
         group = find(order, record);
-        if (group->to_go_back) {
-            group->to_go_back--;
-            group->inside--;
-            forget_if_empty(order, group);
+        if (group->goes_back) {
+            leave(order, group);
             return ORDER_BACK;
         }
         if (group->batch && group->batch != batch) {
@@ -212,7 +214,7 @@ static void give_back_rest(struct order *order, struct order_group *group,
                            struct record_list *back)
 {
     give_back_held(order, group, back);
-    group->to_go_back = group->inside - group->running;
+    group->goes_back = true;
 }
 
 static void group_batch_over(struct order *order, struct order_group *group,
@@ -236,10 +238,9 @@ void order_record_over(struct order *order, const struct record *record,
         return;
     group = find(order, record);
     group->is_broken |= !done;
-    group->inside--;
     if (--group->running == 0)
         group_batch_over(order, group, line, back);
-    forget_if_empty(order, group);
+    leave(order, group);
 }
 
 void order_give_back(struct order *order, const struct record *record,
@@ -250,9 +251,8 @@ void order_give_back(struct order *order, const struct record *record,
     if (!has_group(order, record))
         return;
     group = find(order, record);
-    group->inside--;
     give_back_rest(order, group, back);
-    forget_if_empty(order, group);
+    leave(order, group);
 }
 
 void order_give_back_all(struct order *order, struct record_list *back)

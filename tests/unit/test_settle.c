@@ -1,0 +1,185 @@
+#include "poller/settle.h"
+
+#include "handler/handler.h"
+#include "poller/retry.h"
+#include "records.h"
+#include "test.h"
+
+/* One letter a record: D done, A again, R return; flags: x failed, - not. */
+static struct settle_case {
+    const char *name;
+    enum outcome_kind kind;
+    const char *flags;    // NULL: none given
+    const char *verdicts; // of a queue
+    size_t done_prefix;   // of a shard
+    size_t failed;
+} cases[] = {
+    {"all done", OUTCOME_DONE, NULL, "DDDD", 4, 0},
+    {"all done, flags given", OUTCOME_DONE, "----", "DDDD", 4, 0},
+    {"first failed", OUTCOME_DONE, "x---", "ADDD", 0, 1},
+    {"middle failed", OUTCOME_DONE, "--x-", "DDAD", 2, 1},
+    {"last failed", OUTCOME_DONE, "---x", "DDDA", 3, 1},
+    {"several failed", OUTCOME_DONE, "-x-x", "DADA", 1, 2},
+    {"each failed", OUTCOME_DONE, "xxxx", "AAAA", 0, 4},
+    {"batch failed", OUTCOME_FAILED, NULL, "AAAA", 0, 4},
+    {"batch failed, whatever the flags say", OUTCOME_FAILED, "--x-", "AAAA", 0,
+     4},
+    {"timed out", OUTCOME_TIMED_OUT, NULL, "AAAA", 0, 4},
+    {"timed out, whatever the flags say", OUTCOME_TIMED_OUT, "---x", "AAAA", 0,
+     4},
+    {"never started", OUTCOME_UNSTARTED, NULL, "RRRR", 0, 0},
+};
+
+static void test_outcome(void **state)
+{
+    const struct settle_case *c = *state;
+    size_t count = strlen(c->verdicts);
+    struct outcome outcome = {.kind = c->kind};
+    bool failed[8] = {false};
+
+    for (size_t i = 0; c->flags && i < count; i++)
+        failed[i] = c->flags[i] == 'x';
+    if (c->flags)
+        outcome.failed = failed;
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal("DAR"[settle_verdict(&outcome, i)], c -> verdicts[i]);
+    assert_int_equal(settle_done_prefix(&outcome, count), c->done_prefix);
+    assert_int_equal(settle_count_failed(&outcome, count), c->failed);
+}
+
+static struct record *add(struct settle *settle, enum source_verdict verdict,
+                          uint32_t receive_count)
+{
+    struct record *record =
+        record_make(&(struct record_spec){.receive_count = receive_count});
+
+    settle_add(settle, record, verdict);
+    return record;
+}
+
+static void test_each_verdict_comes_out_once(void **state)
+{
+    struct settlement settlement;
+    struct settle settle;
+    int seen[3] = {0};
+
+    (void)state;
+    settle_init(&settle, NULL);
+    assert_true(settle_is_empty(&settle));
+    for (int i = 0; i < 30; i++)
+        add(&settle, (enum source_verdict)(i % 3), 1);
+    assert_false(settle_is_empty(&settle));
+    while (settle_next(&settle, &settlement)) {
+        seen[settlement.verdict]++;
+        assert_int_equal(settlement.delay_ms, -1);
+        record_release(settlement.record);
+    }
+    assert_true(settle_is_empty(&settle));
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(seen[i], 10);
+}
+
+static int64_t longest_delay(struct settle *settle, uint32_t receive_count)
+{
+    struct settlement settlement;
+    int64_t longest = 0;
+
+    for (int i = 0; i < 2000; i++) {
+        struct record *record = add(settle, SOURCE_AGAIN, receive_count);
+
+        assert_true(settle_next(settle, &settlement));
+        assert_ptr_equal(settlement.record, record);
+        assert_true(settlement.delay_ms >= 0);
+        if (settlement.delay_ms > longest)
+            longest = settlement.delay_ms;
+        record_release(record);
+    }
+    return longest;
+}
+
+/* The ceiling doubles with each receive, up to the maximum; the draws come
+ * close to it and never pass it. */
+static void test_failed_come_again_by_receive_count(void **state)
+{
+    static const int64_t ceilings[] = {1000, 2000, 4000, 8000, 10000, 10000};
+    struct settle settle;
+    struct retry retry;
+
+    (void)state;
+    retry_init(&retry, 1000, 10000, 7);
+    settle_init(&settle, &retry);
+    for (uint32_t i = 0; i < 6; i++) {
+        int64_t longest = longest_delay(&settle, i + 1);
+
+        assert_true(longest <= ceilings[i]);
+        assert_true(longest > ceilings[i] * 9 / 10);
+    }
+    assert_true(longest_delay(&settle, UINT32_MAX) <= 10000);
+}
+
+static void test_only_failed_ones_are_delayed(void **state)
+{
+    struct settlement settlement;
+    struct settle settle;
+    struct retry retry;
+
+    (void)state;
+    retry_init(&retry, 1000, 10000, 7);
+    settle_init(&settle, &retry);
+    add(&settle, SOURCE_DONE, 3);
+    add(&settle, SOURCE_RETURN, 3);
+    while (settle_next(&settle, &settlement)) {
+        assert_int_equal(settlement.delay_ms, -1);
+        record_release(settlement.record);
+    }
+}
+
+static void test_backoff_grows_until_something_succeeds(void **state)
+{
+    struct retry retry;
+    int64_t now_ms = 100;
+
+    (void)state;
+    retry_init(&retry, 1000, 60000, 7);
+    assert_true(retry_is_due(&retry, INT64_MIN));
+    for (unsigned i = 0; i < 10; i++) {
+        retry_failed(&retry, now_ms);
+        assert_int_equal(retry.failures, i + 1);
+        assert_true(retry.due_ms <= now_ms + 60000);
+        now_ms = retry.due_ms;
+        assert_true(retry_is_due(&retry, now_ms));
+    }
+    retry_succeeded(&retry);
+    retry_failed(&retry, now_ms);
+    assert_true(retry.due_ms <= now_ms + 1000);
+}
+
+static void test_failures_within_a_backoff_are_the_same_trouble(void **state)
+{
+    struct retry retry;
+    int64_t due_ms;
+
+    (void)state;
+    retry_init(&retry, 1000, 60000, 7);
+    retry_failed(&retry, 100);
+    due_ms = retry.due_ms;
+    assert_true(due_ms > 100); // with this seed
+    retry_failed(&retry, 100);
+    retry_failed(&retry, due_ms - 1);
+    assert_int_equal(retry.due_ms, due_ms);
+    assert_int_equal(retry.failures, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_verdict_comes_out_once),
+        cmocka_unit_test(test_failed_come_again_by_receive_count),
+        cmocka_unit_test(test_only_failed_ones_are_delayed),
+        cmocka_unit_test(test_backoff_grows_until_something_succeeds),
+        cmocka_unit_test(test_failures_within_a_backoff_are_the_same_trouble),
+    };
+    int failed = run_table("settle", cases, test_outcome);
+
+    return failed + cmocka_run_group_tests(tests, NULL, NULL);
+}
