@@ -3,9 +3,9 @@
  * a record, "trigger<TAB>shard<TAB>id<TAB>key<TAB>data". Each line is one
  * write(2) to a file opened for appending, so that a kill leaves whole lines.
  *
- * settings: path (required); delay_ms, slept in each batch; fail, a text: records
- * whose data holds it fail until they were received `fail_times` (2) times;
- * emit: true, to emit each record's data under its key.
+ * settings: path (required); delay_ms, slept in each batch; fail, a text:
+ * records whose data holds it fail until they were received `fail_times` (2)
+ * times; emit: true, to emit each record's data under its key.
  */
 #include <fcntl.h>
 #include <stdbool.h>
@@ -98,9 +98,9 @@ static int ledger_handle(void *instance, const struct pollard_batch *batch)
         }
         if (!write_line(ledger, batch, record))
             return 1;
-        if (ledger->emit && ledger->host->emit(batch, record->data,
-                                               record->data_size, record->key,
-                                               record->key_size))
+        if (ledger->emit &&
+            ledger->host->emit(batch, record->data, record->data_size,
+                               record->key, record->key_size))
             return 1;
     }
     return 0;
