@@ -34,7 +34,7 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 struct log_sink {
     int fd; // borrowed
     enum log_format format;
-    int level; // enum log_level; atomic, as a reload changes it
+    int level;     // enum log_level; atomic, as a reload changes it
     bool payloads; // `log.payloads`: record bodies may be written
 };
 

@@ -97,8 +97,8 @@ static bool adjust(void *context, struct settings *settings, struct error *err)
 
 static void open_sink(const struct log_config *config, struct log_sink *sink)
 {
-    bool text = config->format == 1 ||
-                (config->format == 0 && isatty(STDERR_FILENO));
+    bool text =
+        config->format == 1 || (config->format == 0 && isatty(STDERR_FILENO));
 
     *sink = (struct log_sink){
         .fd = STDERR_FILENO,
@@ -123,12 +123,12 @@ static int run_worker(struct run *run, struct settings *settings)
             goto fail;
         }
     }
-    supervisor = supervisor_create(
-        &(struct supervisor_options){.settings = settings,
-                                     .sink = &sink,
-                                     .adjust = adjust,
-                                     .context = run},
-        &err);
+    supervisor =
+        supervisor_create(&(struct supervisor_options){.settings = settings,
+                                                       .sink = &sink,
+                                                       .adjust = adjust,
+                                                       .context = run},
+                          &err);
     if (!supervisor)
         goto fail;
     status = supervisor_run(supervisor);

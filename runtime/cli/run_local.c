@@ -27,11 +27,10 @@ struct run_local *run_local_start(const struct log_sink *sink,
     (void)setenv("AWS_ACCESS_KEY_ID", "local", 0);
     (void)setenv("AWS_SECRET_ACCESS_KEY", "local", 0);
     local->log.sink = sink;
-    local->server = local_start(
-        &(struct local_options){.port = RUN_LOCAL_PORT,
-                                .address = "127.0.0.1",
-                                .log = &local->log},
-        err);
+    local->server = local_start(&(struct local_options){.port = RUN_LOCAL_PORT,
+                                                        .address = "127.0.0.1",
+                                                        .log = &local->log},
+                                err);
     if (local->server)
         return local;
     free(local);
@@ -65,13 +64,11 @@ static bool create_destination(struct run_local *local, const char *arn,
 }
 
 static bool create_source(struct run_local *local,
-                          const struct source_config *source,
-                          struct error *err)
+                          const struct source_config *source, struct error *err)
 {
     if (source->type == SOURCE_TYPE_SQS)
         return local_create_queue(local->server, source->name, err);
-    return local_create_stream(local->server, source->name, STREAM_SHARDS,
-                               err);
+    return local_create_stream(local->server, source->name, STREAM_SHARDS, err);
 }
 
 bool run_local_adjust(struct run_local *local, struct settings *settings,
@@ -91,8 +88,7 @@ bool run_local_adjust(struct run_local *local, struct settings *settings,
 
         if (!create_source(local, &trigger->source, err) ||
             !create_destination(
-                local, trigger->destination_config.on_success.destination,
-                err))
+                local, trigger->destination_config.on_success.destination, err))
             return error_wrap(err, "the embedded server: triggers.%s",
                               trigger->name);
     }

@@ -37,8 +37,7 @@ static bool check_trigger(const struct settings *settings,
     if (!handler_check(&trigger->handler, log, &err))
         ok = complain(settings, trigger, "handler", &err);
     if (arn && !destination_check(arn, &err))
-        ok = complain(settings, trigger, "destination_config.on_success",
-                      &err);
+        ok = complain(settings, trigger, "destination_config.on_success", &err);
     return ok;
 }
 
