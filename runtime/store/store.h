@@ -1,15 +1,22 @@
 /*
  * store: sessions, leases and checkpoints (leases.md section 4). Every
- * operation is one conditional statement; the answer says whether it took, and
- * brings the row as it is now. What is fenced by (owner, epoch) can never be
- * written by a worker that lost its lease.
+ * operation is one conditional statement; the answer says whether it took. What
+ * is fenced by (owner, epoch) can never be written by a worker that lost its
+ * lease.
  *
- * Words: a session is one process incarnation and never comes back once dead; a
- * lease is (application, stream, shard); its epoch grows with each grant and is
- * the fencing token.
+ * Words: a session is one start of one stream keeper and never comes back once
+ * dead; a lease is (application, stream, shard); its epoch grows with each
+ * grant and is the fencing token.
  *
- * Threads: a struct store belongs to one thread (the stream keeper opens its
- * own); several may be open on the same file.
+ * The one kind of store so far is a SQLite file: for workers of one machine,
+ * on a local file system. Network file systems are refused, because their locks
+ * cannot be trusted. Beside the file lies a folder, PATH-sessions, with a file
+ * for each living session that its process keeps locked: when the lock is free
+ * the process is gone, and its leases may be taken at once.
+ *
+ * Threads: a struct store belongs to one thread at a time (the stream keeper
+ * opens its own) and is one session's; any number may be open on one file, in
+ * one process or in several.
  */
 #ifndef POLLARD_STORE_H
 #define POLLARD_STORE_H
@@ -23,11 +30,12 @@ struct error;
 struct store;
 
 enum store_result {
-    STORE_OK,          // took; the row is as written
-    STORE_FENCED,      // (owner, epoch) is no longer ours: let go now
-    STORE_CONFLICT,    // the condition did not hold; the row shows why
-    STORE_UNKNOWN,     // may or may not have taken: re-read
-    STORE_UNAVAILABLE, // did not take; try again (busy, disk full). err says
+    STORE_OK,       // took
+    STORE_FENCED,   // (owner, epoch) or the session is no longer ours: let go
+    STORE_CONFLICT, // the condition did not hold: look again
+    STORE_UNKNOWN,  // may or may not have taken: look, then try again; err
+                    // says why
+    STORE_UNAVAILABLE, // did not take: try again (busy, disk full); err says
                        // why
 };
 
@@ -37,9 +45,9 @@ enum lease_state { LEASE_OPEN, LEASE_ENDED, LEASE_LOST };
 struct session_row {
     char *id; // owned
     int64_t beat, asks;
+    int64_t ttl_ms; // how long its leases outlive its last beat (D)
     enum session_state state;
-    bool is_gone; // the store knows that its process ended (SQLite: its lock
-                  // file is free, or it is from another boot): kill at once
+    bool is_gone; // its process ended, the store is sure: kill at once
 };
 
 struct lease_row {
@@ -58,19 +66,27 @@ void session_row_finish(struct session_row *row);
 void lease_row_finish(struct lease_row *row);
 
 struct lease_rows {
-    struct lease_row *list; // owned
+    struct lease_row *list; // owned; ordered by shard
     size_t count;
 };
 struct session_rows {
-    struct session_row *list; // owned
+    struct session_row *list; // owned; ordered by id
     size_t count;
 };
 void lease_rows_finish(struct lease_rows *rows);
 void session_rows_finish(struct session_rows *rows);
 
-struct lease_new { // a row for lease_create
-    const char *shard, *checkpoint, *parents;
+struct lease_new { // a row for store_lease_create
+    const char *shard, *checkpoint;
+    const char *parents; // JSON array of shard ids; NULL: none
     int64_t start_timestamp_ms;
+};
+
+struct lease_claim { // for store_lease_acquire
+    const char *shard;
+    int64_t seen_ver;
+    enum store_result result; // out
+    struct lease_row row;     // out, when OK: as granted. Caller finishes
 };
 
 struct lease_token { // what an owner writes with
@@ -81,39 +97,46 @@ struct lease_token { // what an owner writes with
 struct checkpoint_write {
     struct lease_token lease;
     const char *sequence;     // digits
-    enum store_result result; // out
+    enum store_result result; // out; CONFLICT: the stored one is later, or this
+                              // is no number
     bool is_wanted;           // out: somebody asks for this lease
 };
 
 struct store_options {
     const char *path;        // SQLite file
-    const char *application; // copied
-    const char *session;     // id of this process: host:pid:random. Copied
+    const char *application; // copied; what the leases are kept under
+    const char *session;     // copied; never used before. No '/'
+    int64_t ttl_ms;          // of the session, D; 0: 10 s
     const struct clock *clock;
 };
 
-/* "host:pid:random64", fresh for each start. Caller frees. */
+/* "host:pid:random64", fresh for each call. Caller frees. */
 char *store_session_id(void);
 
-/* Create or open; ERROR_INVALID for a file of a newer version or no store at
- * all, ERROR_TRANSIENT for a full disk or a busy file, ERROR_DENIED for a
- * folder or file that cannot be written. */
+/* Create or open. ERROR_INVALID for a file of a newer version, for what is no
+ * store at all and for a folder that does not exist; ERROR_TRANSIENT for a full
+ * disk or a busy file; ERROR_DENIED for what cannot be written. */
 struct store *store_open(const struct store_options *options,
                          struct error *err);
 
+/* Once for a store. CONFLICT: the id was used before. */
 enum store_result store_session_join(struct store *store, struct error *err);
 /* Bumps the beat. FENCED: our session was killed; drop everything. CONFLICT:
  * `asks` moved; read wanted_by of our leases, then beat again with the new
- * value in row->asks. */
+ * value in row->asks. The row is filled for OK and CONFLICT; caller finishes.
+ */
 enum store_result store_session_beat(struct store *store, int64_t asks_seen,
                                      struct session_row *row,
                                      struct error *err);
+/* All but the dead. */
 enum store_result store_sessions_list(struct store *store,
                                       struct session_rows *rows,
                                       struct error *err);
 enum store_result store_session_kill(struct store *store, const char *id,
                                      int64_t seen_beat, struct error *err);
+/* No more leases from here on; those we have stay ours. */
 enum store_result store_session_drain(struct store *store, struct error *err);
+/* Dead of our own will; what we still hold is free. */
 enum store_result store_session_leave(struct store *store, struct error *err);
 
 /* Rows that exist already are left alone. One transaction. */
@@ -122,11 +145,13 @@ enum store_result store_lease_create(struct store *store, const char *stream,
                                      size_t count, struct error *err);
 enum store_result store_lease_list(struct store *store, const char *stream,
                                    struct lease_rows *rows, struct error *err);
-/* OK fills *row with the granted lease: its epoch, and the checkpoint to resume
- * from. CONFLICT: not free, parents not ended, or changed since seen_ver. */
+/* Many leases in one transaction; each result stands in its claim: OK, or
+ * CONFLICT for one that is not free, whose parents have not ended, or that
+ * changed since seen_ver. The return value is OK when the transaction
+ * committed; otherwise no row is filled. */
 enum store_result store_lease_acquire(struct store *store, const char *stream,
-                                      const char *shard, int64_t seen_ver,
-                                      struct lease_row *row, struct error *err);
+                                      struct lease_claim *claims, size_t count,
+                                      struct error *err);
 /* Many checkpoints in one transaction; each result stands in its write. The
  * return value is OK when the transaction committed. */
 enum store_result store_lease_checkpoint(struct store *store,
@@ -136,13 +161,15 @@ enum store_result store_lease_checkpoint(struct store *store,
 enum store_result store_lease_want(struct store *store, const char *stream,
                                    const char *shard, const char *owner,
                                    int64_t owner_epoch, struct error *err);
-/* Only D + Y after the want was acknowledged (leases.md 4.4). */
+/* Only D + Y after the want was acknowledged (leases.md 4.4). OK fills the row;
+ * caller finishes. */
 enum store_result store_lease_take_forced(struct store *store,
                                           const char *stream, const char *shard,
                                           const char *owner,
                                           int64_t owner_epoch,
                                           struct lease_row *row,
                                           struct error *err);
+/* Free it. A wanted_by stays, as a hint for whom. */
 enum store_result store_lease_release(struct store *store,
                                       const struct lease_token *lease,
                                       struct error *err);
@@ -152,14 +179,17 @@ enum store_result store_lease_end(struct store *store,
                                   const struct lease_token *lease,
                                   const struct lease_new *children,
                                   size_t count, struct error *err);
+/* The service no longer knows the shard, and it was not read to its end. */
 enum store_result store_lease_lost(struct store *store,
                                    const struct lease_token *lease,
                                    struct error *err);
+/* Delete rows that ended so long ago that no listing can bring them back. */
 enum store_result store_lease_collect(struct store *store, const char *stream,
                                       int64_t ended_before_wall_ms,
                                       struct error *err);
 
-/* NULL is fine. */
+/* Without store_session_leave it is as if the process died: the session's
+ * leases are taken by others. NULL is fine. */
 void store_close(struct store *store);
 
 #endif
