@@ -89,12 +89,12 @@ $(BUILD)/pollard: $(BUILD)/runtime/main.o $(BUILD)/libpollard.a
 
 # A handler sees the public header, and the libraries its folder names in LIBS.
 handler_libs = $(shell cat handlers/$(1)/LIBS 2>/dev/null)
-$(BUILD)/handlers/%.so: $$(wildcard handlers/$$*/*.c) runtime/include/pollard/handler.h | build/deps
+$(BUILD)/handlers/%.so: $$(wildcard handlers/$$*/*.[ch]) runtime/include/pollard/handler.h | build/deps
 	@mkdir -p $(@D)
 	@echo "  SO    $@"
 	$(Q)$(CC) -D_GNU_SOURCE -Iruntime/include $(CFLAGS) -fPIC -shared -o $@ $(filter %.c,$^) $(call handler_libs,$*)
 
-$(BUILD)/tests/handlers/%.so: tests/support/handlers/%.c runtime/include/pollard/handler.h | build/deps
+$(BUILD)/tests/handlers/%.so: tests/support/handlers/%.c $(wildcard tests/support/handlers/*.h) runtime/include/pollard/handler.h | build/deps
 	@mkdir -p $(@D)
 	@echo "  SO    $@"
 	$(Q)$(CC) -D_GNU_SOURCE -Iruntime/include $(CFLAGS) -fPIC -shared -o $@ $< -lsqlite3 -ljansson

@@ -63,6 +63,13 @@ struct invocation {
     struct outcome outcome;
 };
 
+/* OUTCOME_UNSTARTED, with nothing in it. handler_start does it. */
+void outcome_init(struct outcome *outcome);
+
+/* Free and forget the emitted records. */
+void outcome_drop_emissions(struct outcome *outcome);
+
+/* Free what is in it; it may be used again. */
 void outcome_finish(struct outcome *outcome);
 
 struct handler_options {
@@ -82,20 +89,22 @@ struct handler *handler_open(const struct handler_options *options,
 /* Any thread. Queue the invocation; it comes back in reply_to. Never blocks. */
 void handler_start(struct handler *handler, struct invocation *invocation);
 
-/* Invocations that could start at once without waiting for another. */
+/* Any thread. Invocations that could run at once: `concurrency`, or fewer while
+ * create() fails for more. */
 size_t handler_concurrency(const struct handler *handler);
 
-/* Ask the executors to end after what they run; what is queued comes back as
- * OUTCOME_UNSTARTED. */
+/* Ask the executors to end after what they run; what is queued, or started from
+ * now on, comes back as OUTCOME_UNSTARTED. Idempotent. */
 void handler_stop(struct handler *handler);
 
-/* Wait for the executors until deadline_ms (monotonic). False when user code is
- * still running then: the handler must not be closed, the process is to exit.
- */
+/* After handler_stop: wait until the executors have destroyed their instances
+ * and ended, until deadline_ms (monotonic). False when user code is still
+ * running then: the handler must not be closed, the process is to exit.
+ * Mailboxes that invocations reply to must live until it returned true. */
 bool handler_join(struct handler *handler, int64_t deadline_ms);
 
-/* Destroys the instances. Requires a true handler_join, or none running. The
- * library stays loaded. NULL is fine. */
+/* Requires a true handler_join, or that nothing was started; an instance that
+ * never ran is destroyed here. The library stays loaded. NULL is fine. */
 void handler_close(struct handler *handler);
 
 /* Load, check and create one instance, then destroy it: for `pollard validate`.

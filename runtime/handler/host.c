@@ -1,0 +1,255 @@
+#include "handler/host.h"
+
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "handler/handler.h"
+#include "handler/host_call.h"
+#include "record/event.h"
+#include "record/record.h"
+
+#define LOG_MESSAGE_LIMIT 4096 // bytes of a line's message
+
+static _Thread_local const struct log *thread_log;
+
+// The host table's log() has no context, so for a thread that is not ours the
+// way to the log has to be the process's.
+static struct {
+    pthread_mutex_t lock;
+    struct log log;  // guarded by lock
+    unsigned opened; // guarded by lock
+} strangers = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+const struct log *host_log_as(const struct log *log)
+{
+    const struct log *before = thread_log;
+
+    thread_log = log;
+    return before;
+}
+
+void host_log_open(const struct log *log)
+{
+    pthread_mutex_lock(&strangers.lock);
+    strangers.log = (struct log){.sink = log->sink};
+    strangers.opened++;
+    pthread_mutex_unlock(&strangers.lock);
+}
+
+void host_log_close(void)
+{
+    pthread_mutex_lock(&strangers.lock);
+    if (--strangers.opened == 0)
+        strangers.log = (struct log){0};
+    pthread_mutex_unlock(&strangers.lock);
+}
+
+static struct log log_of_strangers(void)
+{
+    struct log log;
+
+    pthread_mutex_lock(&strangers.lock);
+    log = strangers.log;
+    pthread_mutex_unlock(&strangers.lock);
+    return log;
+}
+
+// The longest part of text that fits, whole characters only.
+static struct bytes cut(const char *text, size_t limit)
+{
+    size_t size = strnlen(text, limit + 1);
+
+    if (size <= limit)
+        return (struct bytes){text, size};
+    while (limit && ((unsigned char)text[limit] & 0xc0) == 0x80)
+        limit--;
+    return (struct bytes){text, limit};
+}
+
+static void host_log(int level, const char *message)
+{
+    static const enum log_level levels[] = {
+        [POLLARD_LOG_DEBUG] = LOG_LEVEL_DEBUG,
+        [POLLARD_LOG_INFO] = LOG_LEVEL_INFO,
+        [POLLARD_LOG_WARN] = LOG_LEVEL_WARN,
+        [POLLARD_LOG_ERROR] = LOG_LEVEL_ERROR,
+    };
+    bool known = level >= POLLARD_LOG_DEBUG && level <= POLLARD_LOG_ERROR;
+    struct log log = thread_log ? *thread_log : log_of_strangers();
+
+    if (message)
+        LOG_AT(&log, known ? levels[level] : LOG_LEVEL_ERROR, "handler.log",
+               LOG_BYTES("message", cut(message, LOG_MESSAGE_LIMIT)));
+}
+
+static int64_t host_remaining_ms(const struct pollard_batch *batch)
+{
+    const struct host_call *call = host_call_of(batch);
+
+    if (!call)
+        return 0;
+    return clock_until_ms(call->deadline_ms, clock_now_ms(call->clock),
+                          INT64_MAX);
+}
+
+static int host_fail_record(const struct pollard_batch *batch, size_t index)
+{
+    struct host_call *call = host_call_of(batch);
+    struct outcome *outcome;
+
+    if (!call || index >= call->invocation->count)
+        return -1;
+    outcome = &call->invocation->outcome;
+    if (!outcome->failed)
+        outcome->failed =
+            mem_calloc(call->invocation->count, sizeof(*outcome->failed));
+    if (!outcome->failed[index])
+        outcome->failed_count++;
+    outcome->failed[index] = true;
+    return 0;
+}
+
+static void host_fail_reason(const struct pollard_batch *batch,
+                             const char *message)
+{
+    struct host_call *call = host_call_of(batch);
+    struct outcome *outcome;
+    struct bytes reason;
+
+    if (!call || !message)
+        return;
+    outcome = &call->invocation->outcome;
+    reason = cut(message, sizeof(outcome->reason) - 1);
+    memcpy(outcome->reason, reason.data, reason.size);
+    outcome->reason[reason.size] = '\0';
+}
+
+static int host_respond(const struct pollard_batch *batch, const void *json,
+                        size_t size)
+{
+    struct host_call *call = host_call_of(batch);
+    struct buffer *response;
+
+    if (!call || (!json && size) || size > HOST_CALL_RESPONSE_LIMIT)
+        return -1;
+    response = &call->invocation->outcome.response;
+    buffer_clear(response);
+    buffer_append(response, json, size);
+    return 0;
+}
+
+static struct emission *emission_create(struct bytes data, struct bytes key)
+{
+    struct emission *emission =
+        mem_calloc(1, sizeof(*emission) + data.size + key.size);
+    char *room = (char *)(emission + 1);
+
+    emission->data = (struct bytes){room, data.size};
+    emission->key = (struct bytes){room + data.size, key.size};
+    if (data.size)
+        memcpy(room, data.data, data.size);
+    if (key.size)
+        memcpy(room + data.size, key.data, key.size);
+    return emission;
+}
+
+// What an emission costs, so that a million empty ones are bounded too.
+static size_t emission_cost(size_t size, size_t key_size)
+{
+    return sizeof(struct emission) + size + key_size;
+}
+
+static bool may_emit(const struct host_call *call, size_t size, size_t key_size)
+{
+    const struct outcome *outcome = &call->invocation->outcome;
+
+    if (!call->invocation->may_emit || size > HOST_CALL_EMISSION_LIMIT ||
+        key_size > HOST_CALL_EMISSION_LIMIT - size)
+        return false;
+    return outcome->emission_bytes + emission_cost(size, key_size) <=
+           HOST_CALL_EMISSIONS_LIMIT;
+}
+
+static int host_emit(const struct pollard_batch *batch, const void *data,
+                     size_t size, const char *key, size_t key_size)
+{
+    struct host_call *call = host_call_of(batch);
+    struct outcome *outcome;
+    struct emission *emission;
+
+    if (!key)
+        key_size = 0;
+    if (!call || (!data && size) || !may_emit(call, size, key_size))
+        return -1;
+    outcome = &call->invocation->outcome;
+    emission = emission_create((struct bytes){data, size},
+                               (struct bytes){key, key_size});
+    *outcome->last_emission = emission;
+    outcome->last_emission = &emission->next;
+    outcome->emission_count++;
+    outcome->emission_bytes += emission_cost(size, key_size);
+    return 0;
+}
+
+static const struct bytes *find_attribute(const struct record *record,
+                                          struct bytes name)
+{
+    for (size_t i = 0; i < record->attribute_count; i++)
+        if (bytes_equal(record->attributes[i].name, name))
+            return &record->attributes[i].value;
+    for (size_t i = 0; i < record->message_attribute_count; i++)
+        if (bytes_equal(record->message_attributes[i].name, name))
+            return &record->message_attributes[i].value;
+    return NULL;
+}
+
+static int host_attribute(const struct pollard_batch *batch, size_t index,
+                          const char *name, const char **value,
+                          size_t *value_size)
+{
+    const struct host_call *call = host_call_of(batch);
+    const struct bytes *found;
+
+    if (!call || !name || index >= call->invocation->count)
+        return -1;
+    found = find_attribute(call->invocation->records[index], bytes_of(name));
+    if (!found)
+        return -1;
+    *value = found->data;
+    *value_size = found->size;
+    return 0;
+}
+
+static int host_event_json(const struct pollard_batch *batch, const char **json,
+                           size_t *size)
+{
+    struct host_call *call = host_call_of(batch);
+
+    if (!call)
+        return -1;
+    if (!call->event.size)
+        event_write(&call->event,
+                    (const struct record *const *)call->invocation->records,
+                    call->invocation->count);
+    if (!buffer_ok(&call->event))
+        return -1;
+    *json = buffer_text(&call->event);
+    *size = call->event.size;
+    return 0;
+}
+
+const struct pollard_host host_table = {
+    .size = sizeof(host_table),
+    .major = POLLARD_HANDLER_MAJOR,
+    .minor = POLLARD_HANDLER_MINOR,
+    .log = host_log,
+    .remaining_ms = host_remaining_ms,
+    .fail_record = host_fail_record,
+    .fail_reason = host_fail_reason,
+    .respond = host_respond,
+    .emit = host_emit,
+    .attribute = host_attribute,
+    .event_json = host_event_json,
+};
