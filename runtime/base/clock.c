@@ -53,7 +53,7 @@ void clock_format_utc(int64_t wall_ms, char text[25])
 {
     // Floor, so that a time before 1970 keeps its milliseconds positive.
     int64_t ms = (wall_ms % 1000 + 1000) % 1000;
-    time_t seconds = (time_t)((wall_ms - ms) / 1000);
+    time_t seconds = (time_t)(wall_ms / 1000 - (wall_ms % 1000 < 0));
     struct tm parts;
     size_t used;
 

@@ -14,11 +14,11 @@
 struct problem {
     char *file;       // owned
     int line, column; // 0: the file as a whole
-    char *text;       // owned; "batch_size: 20000 is over 10000"
+    char *text;       // owned; "batch_size: 20000 is not allowed: 1 to 10000"
 };
 
 struct problems {
-    struct problem *list; // owned
+    struct problem *list; // owned; in the file's order
     size_t count;
     size_t dropped; // beyond the first 100
 };
@@ -26,7 +26,9 @@ struct problems {
 void problems_init(struct problems *problems);
 void problems_finish(struct problems *problems);
 
-/* Returns false, so that a failing path is one statement. */
+/* Sorted in by line and column; one that is there already is not added again.
+ * Control characters become '?'. Returns false, so that a failing path is one
+ * statement. */
 bool problems_add(struct problems *problems, const char *file, int line,
                   int column, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct key_path;
 struct problems;
 struct yaml_node;
 
@@ -29,10 +30,14 @@ enum field_type {
     FIELD_TYPE_SIZE,   // int64_t, bytes with their unit: 64KiB, 6MiB
     FIELD_TYPE_CHOICE, // int (an enum), by `choices`
     FIELD_TYPE_TIMESTAMP, // int64_t, ms since 1970: ISO 8601 or epoch seconds
-    FIELD_TYPE_SECTION,   // a nested map, by `fields`, in the same struct
-    FIELD_TYPE_JSON,    // json_t *, owned: any YAML as JSON (numbers, booleans
-                        // and null by YAML 1.2's core schema)
-    FIELD_TYPE_PLANNED, // known by Lambda, not implemented: refused by name
+    FIELD_TYPE_JSON,      // json_t *, owned: a map of anything (numbers,
+                          // booleans and null by YAML 1.2's core schema)
+    FIELD_TYPE_SECTION,   // a map by `fields`, whose offsets start at `offset`
+    FIELD_TYPE_PLANNED,   // known, not implemented: refused by name
+
+    // Read by the room that owns the table, which finds it by schema_find.
+    FIELD_TYPE_MAP,             // names to sections by `fields`
+    FIELD_TYPE_NAME_OR_SECTION, // a name, or a section by `fields` in place
 };
 
 struct choice {
@@ -44,14 +49,17 @@ struct field {
     const char *name;
     enum field_type type;
     size_t offset;
-    const char *alias;    // AWS spelling where the rule errs, or NULL
-    const char *fallback; // as a user would write it; NULL: unset (0, NULL)
+    const char *alias;     // AWS spelling where the rule errs, or NULL
+    const char *fallback;  // as a user would write it; NULL: unset
+    const char *otherwise; // for the docs: what holds while it is unset
+    int64_t unset;         // what a number without fallback is then
     bool required;
     int64_t min, max; // of numbers, durations, sizes; both 0: any
     const struct choice *choices;
-    const struct field *fields;    // of a section
-    bool *(*present)(void *owner); // NULL; or where to note that it was given
-    const char *help;              // one sentence
+    const struct field *fields; // of a section
+    bool one_of;                // of a section: exactly one key must be there
+    size_t given;               // FIELD_GIVEN of a bool: the key was there
+    const char *help;           // one sentence
 };
 
 /* A mismatch between row and member does not compile. */
@@ -71,17 +79,24 @@ struct field {
     FIELD(FIELD_TYPE_TIMESTAMP, int64_t, owner, member)
 #define FIELD_JSON(owner, member) \
     FIELD(FIELD_TYPE_JSON, struct json_t *, owner, member)
+#define FIELD_SECTION(fields_) .type = FIELD_TYPE_SECTION, .fields = (fields_)
+#define FIELD_PLANNED .type = FIELD_TYPE_PLANNED
+#define FIELD_GIVEN(owner, member) \
+    (offsetof(owner, member) + 1 + \
+     0 * sizeof(_Generic(((owner *)0)->member, bool : 1)))
 
-/* Where values come from, for messages and relative paths. */
+/* Where a map comes from, for messages and relative paths. */
 struct schema_source {
-    const char *file;
+    const char *file;   // as the user named it
+    const char *folder; // absolute
+    const struct key_path *path;
 };
 
 /*
  * Fill the struct at `owner` (zeroed by the caller) from a map: defaults first,
  * then what the file says. Unknown keys, wrong types, ranges and missing
  * required keys each add a problem; false when any was added. map may be NULL:
- * defaults only (required keys are then missing at line 0).
+ * defaults only. What was allocated until then is the struct's either way.
  */
 bool schema_apply(const struct field *fields,
                   const struct schema_source *source,
@@ -93,6 +108,22 @@ void schema_release(const struct field *fields, void *owner);
 
 /* Do two structs of one table say the same? */
 bool schema_equal(const struct field *fields, const void *a, const void *b);
+
+/* A member by its name, under either spelling: "scaling_config" or a way down,
+ * "scaling_config.maximum_concurrency". NULL when it is not there. */
+const struct yaml_node *schema_find(const struct yaml_node *map,
+                                    const char *name);
+
+/* For checks that a row cannot express: a problem at that member, or at the map
+ * itself when the member is not there. Returns false. */
+bool schema_complain(const struct schema_source *source,
+                     const struct yaml_node *map, const char *name,
+                     struct problems *problems, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+/* A duration as a message shows it: "90s", "500ms", "12h". */
+#define SCHEMA_DURATION_SIZE 24
+void schema_format_duration(int64_t ms, char text[SCHEMA_DURATION_SIZE]);
 
 /* "30s" to milliseconds, "6MiB" to bytes. False when malformed or too large. */
 bool schema_parse_duration(const char *text, int64_t *ms);

@@ -1,0 +1,445 @@
+#include "config/schema.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "config/key_path.h"
+#include "config/problems.h"
+#include "config/schema_json.h"
+#include "config/schema_name.h"
+#include "config/schema_value.h"
+#include "config/variables.h"
+#include "config/yaml.h"
+
+#define TEXT_LIMIT 1000
+#define VALUE_LIMIT ((size_t)64 * 1024)
+
+// One map on its way into one struct.
+struct apply {
+    const struct field *fields;
+    const struct schema_source *source;
+    const struct yaml_node *map; // NULL: defaults only
+    char *owner;
+    struct problems *problems;
+    const struct yaml_node **members; // owned; by row, NULL: not there
+    bool one_of, ok, has_unknown;
+};
+
+static bool apply_map(struct apply *apply); // sections are maps within maps
+
+static bool complain(struct apply *apply, int line, int column, const char *key,
+                     const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+
+static bool complain(struct apply *apply, int line, int column, const char *key,
+                     const char *format, ...)
+{
+    struct key_path path = {.up = apply->source->path, .key = key};
+    AUTO_FREE char *where = key_path_text(key ? &path : path.up);
+    char text[TEXT_LIMIT];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    apply->ok = false;
+    return problems_add(apply->problems, apply->source->file, line, column,
+                        "%s%s%s", where, *where ? ": " : "", text);
+}
+
+// Where a map begins for the user: at its key.
+static int line_of(const struct yaml_node *map)
+{
+    return map->key ? map->key_line : map->line;
+}
+
+static int column_of(const struct yaml_node *map)
+{
+    return map->key ? map->key_column : map->column;
+}
+
+const struct yaml_node *schema_find(const struct yaml_node *map,
+                                    const char *name)
+{
+    AUTO_FREE char *first = mem_strndup(name, strcspn(name, "."));
+    const char *rest = name + strlen(first);
+
+    for (const struct yaml_node *member = map ? map->first : NULL; member;
+         member = member->next)
+        if (member->key && (!strcmp(member->key, first) ||
+                            schema_name_is_alias(first, member->key)))
+            return *rest ? schema_find(member, rest + 1) : member;
+    return NULL;
+}
+
+static void refuse(struct apply *apply, const struct field *field,
+                   const struct yaml_node *node, enum schema_verdict verdict)
+{
+    const char *kind =
+        verdict == SCHEMA_MALFORMED ? schema_value_kind(field) : "";
+    struct buffer found, range;
+
+    buffer_init(&found, TEXT_LIMIT);
+    buffer_init(&range, TEXT_LIMIT);
+    schema_value_found(node, &found);
+    schema_value_range(field, &range);
+    complain(apply, node->line, node->column, field->name,
+             "%s is not allowed: %s%s%s%s", buffer_text(&found), kind,
+             *kind && range.size ? ", " : "", buffer_text(&range),
+             node->quoted && (field->type == FIELD_TYPE_INT ||
+                              field->type == FIELD_TYPE_BOOL)
+                 ? " (without quotes)"
+                 : "");
+    buffer_finish(&found);
+    buffer_finish(&range);
+}
+
+static void store_number(const struct field *field, char *owner, int64_t number)
+{
+    char *member = owner + field->offset;
+
+    if (field->type == FIELD_TYPE_BOOL)
+        *(bool *)(void *)member = number != 0;
+    else if (field->type == FIELD_TYPE_CHOICE)
+        *(int *)(void *)member = (int)number;
+    else
+        *(int64_t *)(void *)member = number;
+}
+
+static void read_number(struct apply *apply, const struct field *field,
+                        const struct yaml_node *node)
+{
+    enum schema_verdict verdict;
+    int64_t number;
+
+    verdict = schema_value_number(field, node, &number);
+    if (verdict == SCHEMA_GOOD)
+        store_number(field, apply->owner, number);
+    else
+        refuse(apply, field, node, verdict);
+}
+
+static char *absolute_path(const struct schema_source *source, const char *path)
+{
+    if (*path == '/')
+        return mem_strdup(path);
+    while (!strncmp(path, "./", 2))
+        path += 2;
+    return mem_printf("%s/%s", source->folder, path);
+}
+
+static void read_text(struct apply *apply, const struct field *field,
+                      const struct yaml_node *node)
+{
+    char **member = (char **)(void *)(apply->owner + field->offset);
+
+    if (node->type != YAML_SCALAR || yaml_is_null(node) || !*node->text)
+        refuse(apply, field, node, SCHEMA_MALFORMED);
+    else
+        *member = field->type == FIELD_TYPE_PATH
+                      ? absolute_path(apply->source, node->text)
+                      : mem_strdup(node->text);
+}
+
+static void read_json(struct apply *apply, const struct field *field,
+                      const struct yaml_node *node)
+{
+    json_t **member = (json_t **)(void *)(apply->owner + field->offset);
+    const struct yaml_node *wrong = NULL;
+
+    if (node->type != YAML_MAP) {
+        refuse(apply, field, node, SCHEMA_MALFORMED);
+        return;
+    }
+    *member = schema_json(node, &wrong);
+    if (!*member)
+        complain(apply, wrong->line, wrong->column, field->name,
+                 "\"%.60s\" has no form in JSON", wrong->text);
+}
+
+static void read_section(struct apply *apply, const struct field *field,
+                         const struct yaml_node *node)
+{
+    struct key_path path = {.up = apply->source->path, .key = field->name};
+    struct schema_source source = *apply->source;
+
+    source.path = &path;
+    if (!apply_map(&(struct apply){.fields = field->fields,
+                                   .source = &source,
+                                   .map = node,
+                                   .owner = apply->owner + field->offset,
+                                   .problems = apply->problems,
+                                   .one_of = field->one_of}))
+        apply->ok = false;
+}
+
+static void read_member(struct apply *apply, const struct field *field,
+                        const struct yaml_node *node)
+{
+    if (node->wrong) {
+        apply->ok = false;
+        return;
+    }
+    switch (field->type) {
+    case FIELD_TYPE_STRING:
+    case FIELD_TYPE_PATH:
+        read_text(apply, field, node);
+        break;
+    case FIELD_TYPE_INT:
+    case FIELD_TYPE_BOOL:
+    case FIELD_TYPE_MS:
+    case FIELD_TYPE_SIZE:
+    case FIELD_TYPE_CHOICE:
+    case FIELD_TYPE_TIMESTAMP:
+        read_number(apply, field, node);
+        break;
+    case FIELD_TYPE_JSON:
+        read_json(apply, field, node);
+        break;
+    case FIELD_TYPE_SECTION:
+        read_section(apply, field, node);
+        break;
+    case FIELD_TYPE_PLANNED:
+        complain(apply, node->key_line, node->key_column, field->name,
+                 "not implemented in this version of pollard");
+        break;
+    case FIELD_TYPE_MAP:
+    case FIELD_TYPE_NAME_OR_SECTION:
+    case FIELD_TYPE_NONE:
+        break;
+    }
+}
+
+// The fallback goes the way a user's value would.
+static void read_fallback(struct apply *apply, const struct field *field)
+{
+    struct yaml_node node = {.type = YAML_SCALAR};
+    struct error err = {0};
+    struct buffer text;
+    const char *at;
+
+    buffer_init(&text, VALUE_LIMIT);
+    if (!variables_replace(field->fallback, &text, &at, &err))
+        abort(); // the row itself is wrong
+    node.text = buffer_detach(&text);
+    read_member(apply, field, &node);
+    free(node.text);
+}
+
+static void use_default(struct apply *apply, const struct field *field)
+{
+    if (field->type == FIELD_TYPE_SECTION)
+        read_section(apply, field, NULL);
+    else if (field->fallback)
+        read_fallback(apply, field);
+    else if (field->unset)
+        store_number(field, apply->owner, field->unset);
+    if (field->required && apply->map)
+        complain(apply, line_of(apply->map), column_of(apply->map), field->name,
+                 "missing; %s", field->help);
+}
+
+static void complain_of_unknown(struct apply *apply,
+                                const struct yaml_node *member)
+{
+    const struct field *nearest =
+        schema_name_nearest(apply->fields, member->key);
+    struct buffer allowed;
+
+    buffer_init(&allowed, TEXT_LIMIT);
+    schema_name_list(apply->fields, &allowed);
+    complain(apply, member->key_line, member->key_column, member->key,
+             "unknown key; %s %s%s", nearest ? "did you mean" : "allowed here:",
+             nearest ? nearest->name : buffer_text(&allowed),
+             nearest ? "?" : "");
+    apply->has_unknown = true;
+    buffer_finish(&allowed);
+}
+
+static void match_member(struct apply *apply, const struct yaml_node *member)
+{
+    size_t row = 0;
+
+    while (apply->fields[row].name &&
+           !schema_name_is(&apply->fields[row], member->key))
+        row++;
+    if (!apply->fields[row].name)
+        complain_of_unknown(apply, member);
+    else if (apply->members[row])
+        complain(apply, member->key_line, member->key_column, member->key,
+                 "the same as %s, which is on line %d",
+                 apply->members[row]->key, apply->members[row]->key_line);
+    else
+        apply->members[row] = member;
+}
+
+static void apply_row(struct apply *apply, size_t row)
+{
+    const struct field *field = &apply->fields[row];
+
+    if (apply->members[row])
+        read_member(apply, field, apply->members[row]);
+    else
+        use_default(apply, field);
+    if (field->given)
+        *(bool *)(void *)(apply->owner + field->given - 1) =
+            apply->members[row] != NULL;
+}
+
+static void check_one_of(struct apply *apply, size_t rows)
+{
+    struct buffer allowed;
+    size_t given = 0;
+
+    for (size_t row = 0; row < rows; row++)
+        given += apply->members[row] != NULL;
+    if (given == 1 || apply->has_unknown)
+        return;
+    buffer_init(&allowed, TEXT_LIMIT);
+    schema_name_list(apply->fields, &allowed);
+    complain(apply, line_of(apply->map), column_of(apply->map), NULL,
+             "exactly one of these must be given: %s", buffer_text(&allowed));
+    buffer_finish(&allowed);
+}
+
+static bool apply_map(struct apply *apply)
+{
+    const struct yaml_node *map = apply->map;
+    size_t rows = 0;
+
+    apply->ok = true;
+    if (map && map->type != YAML_MAP && !yaml_is_null(map)) {
+        complain(apply, map->line, map->column, NULL, "%s, not a mapping",
+                 map->type == YAML_LIST ? "a list" : "a single value");
+        apply->map = map = NULL;
+    }
+    while (apply->fields[rows].name)
+        rows++;
+    apply->members = mem_calloc(rows, sizeof(*apply->members));
+    for (const struct yaml_node *member = map ? map->first : NULL; member;
+         member = member->next)
+        match_member(apply, member);
+    for (size_t row = 0; row < rows; row++)
+        apply_row(apply, row);
+    if (map && apply->one_of)
+        check_one_of(apply, rows);
+    free(apply->members);
+    return apply->ok;
+}
+
+bool schema_apply(const struct field *fields,
+                  const struct schema_source *source,
+                  const struct yaml_node *map, void *owner,
+                  struct problems *problems)
+{
+    return apply_map(&(struct apply){.fields = fields,
+                                     .source = source,
+                                     .map = map,
+                                     .owner = owner,
+                                     .problems = problems});
+}
+
+void schema_release(const struct field *fields, void *owner)
+{
+    for (const struct field *field = fields; field->name; field++) {
+        char *member = (char *)owner + field->offset;
+
+        if (field->type == FIELD_TYPE_SECTION) {
+            schema_release(field->fields, member);
+        } else if (field->type == FIELD_TYPE_STRING ||
+                   field->type == FIELD_TYPE_PATH) {
+            free(*(char **)(void *)member);
+            *(char **)(void *)member = NULL;
+        } else if (field->type == FIELD_TYPE_JSON) {
+            json_decref(*(json_t **)(void *)member);
+            *(json_t **)(void *)member = NULL;
+        }
+    }
+}
+
+static bool text_equal(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+static bool member_equal(const struct field *field, const char *a,
+                         const char *b)
+{
+    switch (field->type) {
+    case FIELD_TYPE_STRING:
+    case FIELD_TYPE_PATH:
+        return text_equal(*(char *const *)(const void *)a,
+                          *(char *const *)(const void *)b);
+    case FIELD_TYPE_INT:
+    case FIELD_TYPE_MS:
+    case FIELD_TYPE_SIZE:
+    case FIELD_TYPE_TIMESTAMP:
+        return *(const int64_t *)(const void *)a ==
+               *(const int64_t *)(const void *)b;
+    case FIELD_TYPE_BOOL:
+        return *(const bool *)(const void *)a == *(const bool *)(const void *)b;
+    case FIELD_TYPE_CHOICE:
+        return *(const int *)(const void *)a == *(const int *)(const void *)b;
+    case FIELD_TYPE_JSON: {
+        json_t *x = *(json_t *const *)(const void *)a;
+        json_t *y = *(json_t *const *)(const void *)b;
+
+        return x && y ? json_equal(x, y) : x == y;
+    }
+    case FIELD_TYPE_SECTION:
+        return schema_equal(field->fields, a, b);
+    case FIELD_TYPE_NONE:
+    case FIELD_TYPE_PLANNED:
+    case FIELD_TYPE_MAP:
+    case FIELD_TYPE_NAME_OR_SECTION:
+        break;
+    }
+    return true;
+}
+
+static bool given_equal(const struct field *field, const char *a, const char *b)
+{
+    return !field->given ||
+           *(const bool *)(const void *)(a + field->given - 1) ==
+               *(const bool *)(const void *)(b + field->given - 1);
+}
+
+bool schema_equal(const struct field *fields, const void *a, const void *b)
+{
+    for (const struct field *field = fields; field->name; field++)
+        if (!given_equal(field, a, b) ||
+            !member_equal(field, (const char *)a + field->offset,
+                          (const char *)b + field->offset))
+            return false;
+    return true;
+}
+
+bool schema_complain(const struct schema_source *source,
+                     const struct yaml_node *map, const char *name,
+                     struct problems *problems, const char *format, ...)
+{
+    const struct yaml_node *member = schema_find(map, name);
+    struct key_path path = {.up = source->path, .key = name};
+    AUTO_FREE char *where = key_path_text(&path);
+    char text[TEXT_LIMIT];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    return problems_add(problems, source->file,
+                        member ? member->line
+                        : map  ? line_of(map)
+                               : 0,
+                        member ? member->column
+                        : map  ? column_of(map)
+                               : 0,
+                        "%s: %s", where, text);
+}

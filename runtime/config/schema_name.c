@@ -1,0 +1,79 @@
+#include "config/schema_name.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "config/schema.h"
+#include "config/suggest.h"
+
+#define NAME_LIMIT 200
+
+char *schema_name_alias(const struct field *field)
+{
+    struct buffer out;
+    bool begins = true;
+
+    if (field->alias)
+        return mem_strdup(field->alias);
+    buffer_init(&out, NAME_LIMIT);
+    for (const char *c = field->name; *c; c++) {
+        if (*c != '_')
+            buffer_append_char(&out,
+                               begins ? (char)toupper((unsigned char)*c) : *c);
+        begins = *c == '_';
+    }
+    return buffer_detach(&out);
+}
+
+bool schema_name_is_alias(const char *name, const char *key)
+{
+    bool begins = true;
+
+    for (; *name; name++) {
+        if (*name == '_') {
+            begins = true;
+            continue;
+        }
+        if (*key++ != (begins ? toupper((unsigned char)*name) : *name))
+            return false;
+        begins = false;
+    }
+    return !*key;
+}
+
+bool schema_name_is(const struct field *field, const char *key)
+{
+    if (!strcmp(field->name, key))
+        return true;
+    return field->alias ? !strcmp(field->alias, key)
+                        : schema_name_is_alias(field->name, key);
+}
+
+const struct field *schema_name_nearest(const struct field *fields,
+                                        const char *key)
+{
+    const struct field *nearest = NULL;
+    int best = SUGGEST_FAR;
+
+    for (const struct field *field = fields; field->name; field++) {
+        int steps = suggest_distance(key, field->name);
+
+        if (steps < best) {
+            best = steps;
+            nearest = field;
+        }
+    }
+    return nearest;
+}
+
+void schema_name_list(const struct field *fields, struct buffer *out)
+{
+    size_t start = out->size;
+
+    for (const struct field *field = fields; field->name; field++)
+        if (field->type != FIELD_TYPE_PLANNED)
+            buffer_printf(out, "%s%s", out->size > start ? ", " : "",
+                          field->name);
+}
