@@ -17,7 +17,7 @@ PREFIX   ?= /usr/local
 VERSION  := 0.1.0
 Q        := $(if $(V),,@)
 
-PACKAGES := libcurl jansson yaml-0.1 libcrypto sqlite3 libmicrohttpd libcbor zlib expat
+PACKAGES := libcurl jansson yaml-0.1 libssl libcrypto sqlite3 libmicrohttpd libcbor zlib expat
 
 # What Debian calls it. `deps` installs the first list, tests the second too.
 DEBIAN      := gcc libc6-dev pkg-config libcurl4-openssl-dev libjansson-dev \

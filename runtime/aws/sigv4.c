@@ -30,9 +30,8 @@ struct sigv4 *sigv4_create(void)
     struct sigv4 *sigv4 = mem_calloc(1, sizeof(*sigv4));
 
     sigv4->digest = digest_create();
-    // Header values are bounded by whoever made them; a session token is the
-    // longest.
-    buffer_init(&sigv4->text, 256 * 1024);
+    // More than any source of header values gives.
+    buffer_init(&sigv4->text, 4 * 1024 * 1024);
     return sigv4;
 }
 

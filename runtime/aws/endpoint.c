@@ -1,0 +1,247 @@
+#include "aws/endpoint.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws/aws_config.h"
+#include "aws/profiles.h"
+#include "base/error.h"
+#include "base/mem.h"
+
+static const struct service {
+    const char *name;     // in host names, scopes and profiles
+    const char *variable; // of its own endpoint
+} services[AWS_SERVICE_COUNT] = {
+    [AWS_SQS] = {"sqs", "AWS_ENDPOINT_URL_SQS"},
+    [AWS_KINESIS] = {"kinesis", "AWS_ENDPOINT_URL_KINESIS"},
+    [AWS_STS] = {"sts", "AWS_ENDPOINT_URL_STS"},
+};
+
+static const struct partition {
+    const char *region_prefix; // the last row takes the rest
+    const char *suffix, *dual_stack_suffix;
+} partitions[] = {
+    {"cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},
+    {"us-gov-", "amazonaws.com", "api.aws"},
+    {"eusc-", "amazonaws.eu", "api.amazonwebservices.eu"},
+    {"us-iso-", "c2s.ic.gov", "api.aws.ic.gov"},
+    {"us-isob-", "sc2s.sgov.gov", "api.aws.scloud"},
+    {"eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"},
+    {"us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"},
+    {"", "amazonaws.com", "api.aws"},
+};
+#define PARTITIONS (sizeof(partitions) / sizeof(partitions[0]))
+
+const char *endpoint_signing_name(enum aws_service service)
+{
+    return services[service].name;
+}
+
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && value[0] ? value : NULL;
+}
+
+static bool is_on(const struct endpoint_places *places, const char *variable,
+                  const char *key)
+{
+    const char *value = environment(variable);
+
+    if (!value)
+        value = profiles_get(places->profiles, places->profile, key);
+    return value && !strcasecmp(value, "true");
+}
+
+static const char *own_setting(const struct aws_config *config,
+                               enum aws_service service)
+{
+    const char *own[AWS_SERVICE_COUNT] = {
+        [AWS_SQS] = config->endpoint_urls.sqs,
+        [AWS_KINESIS] = config->endpoint_urls.kinesis,
+        [AWS_STS] = config->endpoint_urls.sts,
+    };
+
+    return own[service] ? own[service] : config->endpoint_url;
+}
+
+const char *endpoint_configured(const struct endpoint_places *places,
+                                enum aws_service service)
+{
+    const struct service *known = &services[service];
+    const char *url = own_setting(places->config, service);
+
+    if (url)
+        return url;
+    if (is_on(places, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+              "ignore_configured_endpoint_urls"))
+        return NULL;
+    url = environment(known->variable);
+    if (!url)
+        url = environment("AWS_ENDPOINT_URL");
+    if (!url)
+        url = profiles_get_service(places->profiles, places->profile,
+                                   known->name, "endpoint_url");
+    return url ? url
+               : profiles_get(places->profiles, places->profile,
+                              "endpoint_url");
+}
+
+static const struct partition *partition_of(const char *region)
+{
+    const struct partition *partition = partitions;
+
+    while (strncmp(region, partition->region_prefix,
+                   strlen(partition->region_prefix)))
+        partition++;
+    return partition;
+}
+
+char *endpoint_compute(enum aws_service service, const char *region,
+                       struct endpoint_kind kind)
+{
+    const struct partition *partition = partition_of(region);
+    // These three have FIPS under their plain names in GovCloud.
+    bool plain_is_fips =
+        !kind.dual_stack && !strcmp(partition->region_prefix, "us-gov-");
+
+    return mem_printf("https://%s%s.%s.%s", services[service].name,
+                      kind.fips && !plain_is_fips ? "-fips" : "", region,
+                      kind.dual_stack ? partition->dual_stack_suffix
+                                      : partition->suffix);
+}
+
+static bool is_host_label(const char *text)
+{
+    size_t size = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+    return size > 0 && size < 64 && !text[size];
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t size = strlen(text), tail = strlen(end);
+
+    return size > tail && text[size - tail - 1] == '.' &&
+           !strcasecmp(text + size - tail, end);
+}
+
+static bool is_aws_host(const char *host)
+{
+    for (size_t i = 0; i < PARTITIONS; i++)
+        if (ends_with(host, partitions[i].suffix) ||
+            ends_with(host, partitions[i].dual_stack_suffix))
+            return true;
+    return false;
+}
+
+struct url_parts {
+    char *scheme, *host, *port, *path; // owned by libcurl
+    char *user, *query, *fragment;
+};
+
+static void take_apart(CURLU *url, struct url_parts *parts)
+{
+    (void)curl_url_get(url, CURLUPART_SCHEME, &parts->scheme, 0);
+    (void)curl_url_get(url, CURLUPART_HOST, &parts->host, 0);
+    (void)curl_url_get(url, CURLUPART_PORT, &parts->port,
+                       CURLU_NO_DEFAULT_PORT);
+    (void)curl_url_get(url, CURLUPART_PATH, &parts->path, 0);
+    (void)curl_url_get(url, CURLUPART_USER, &parts->user, 0);
+    (void)curl_url_get(url, CURLUPART_QUERY, &parts->query, 0);
+    (void)curl_url_get(url, CURLUPART_FRAGMENT, &parts->fragment, 0);
+}
+
+static void parts_finish(struct url_parts *parts)
+{
+    curl_free(parts->scheme);
+    curl_free(parts->host);
+    curl_free(parts->port);
+    curl_free(parts->path);
+    curl_free(parts->user);
+    curl_free(parts->query);
+    curl_free(parts->fragment);
+}
+
+static bool fill(const struct url_parts *parts, struct endpoint *endpoint,
+                 struct error *err)
+{
+    size_t path_size;
+
+    if (!parts->scheme || !parts->host || !parts->path ||
+        (strcmp(parts->scheme, "http") && strcmp(parts->scheme, "https")))
+        return error_set(err, ERROR_INVALID,
+                         "must be http://HOST or https://HOST");
+    if (parts->user || parts->query || parts->fragment)
+        return error_set(err, ERROR_INVALID,
+                         "may have a host, a port and a path, nothing else");
+    path_size = strlen(parts->path);
+    while (path_size && parts->path[path_size - 1] == '/')
+        path_size--;
+    endpoint->path = mem_strndup(parts->path, path_size);
+    endpoint->host = mem_printf("%s%s%s", parts->host, parts->port ? ":" : "",
+                                parts->port ? parts->port : "");
+    endpoint->url =
+        mem_printf("%s://%s%s", parts->scheme, endpoint->host, endpoint->path);
+    endpoint->is_aws = is_aws_host(parts->host);
+    return true;
+}
+
+bool endpoint_parse(const char *url, struct endpoint *endpoint,
+                    struct error *err)
+{
+    CURLU *handle = curl_url();
+    struct url_parts parts = {0};
+    CURLUcode rc = curl_url_set(handle, CURLUPART_URL, url, 0);
+    bool ok;
+
+    *endpoint = (struct endpoint){0};
+    if (rc == CURLUE_OK) {
+        take_apart(handle, &parts);
+        ok = fill(&parts, endpoint, err);
+        parts_finish(&parts);
+    } else {
+        ok = error_set(err, ERROR_INVALID, "%s", curl_url_strerror(rc));
+    }
+    curl_url_cleanup(handle);
+    return ok || error_wrap(err, "endpoint \"%s\"", url);
+}
+
+bool endpoint_find(const struct endpoint_places *places,
+                   enum aws_service service, struct endpoint *endpoint,
+                   struct error *err)
+{
+    const char *url = endpoint_configured(places, service);
+    struct endpoint_kind kind = {
+        .fips = is_on(places, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"),
+        .dual_stack = is_on(places, "AWS_USE_DUALSTACK_ENDPOINT",
+                            "use_dualstack_endpoint")};
+    char *computed;
+    bool ok;
+
+    if (url) {
+        ok = endpoint_parse(url, endpoint, err);
+        endpoint->is_custom = true;
+        return ok;
+    }
+    if (!is_host_label(places->region))
+        return error_set(err, ERROR_INVALID,
+                         "region \"%s\" cannot be part of a host name; with "
+                         "such a region name an endpoint must be configured",
+                         places->region);
+    computed = endpoint_compute(service, places->region, kind);
+    ok = endpoint_parse(computed, endpoint, err);
+    free(computed);
+    return ok;
+}
+
+void endpoint_finish(struct endpoint *endpoint)
+{
+    free(endpoint->url);
+    free(endpoint->host);
+    free(endpoint->path);
+    *endpoint = (struct endpoint){0};
+}

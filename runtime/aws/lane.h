@@ -1,0 +1,59 @@
+/*
+ * lane: one libcurl easy handle with what a request needs around it: header
+ * lines, signature, answer. A lane is prepared once and carries one call after
+ * another, so that a call sets only what differs from the last.
+ *
+ * Threads: all of it is its client's thread's.
+ */
+#ifndef POLLARD_LANE_H
+#define POLLARD_LANE_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "aws/client.h"
+
+struct credentials;
+struct lane;
+struct sigv4;
+
+/* session and sigv4 are borrowed and must outlive the lane. */
+struct lane *lane_create(struct aws_session *session, struct sigv4 *sigv4);
+
+/* Requires that the handle is in no multi handle. NULL is fine. */
+void lane_destroy(struct lane *lane);
+
+CURL *lane_easy(const struct lane *lane);
+
+/* The lane that an easy handle belongs to. */
+struct lane *lane_of(CURL *easy);
+
+struct lane_load {
+    const struct aws_request *request;     // borrowed until the transfer ends
+    const struct credentials *credentials; // for the duration of the call
+    int64_t wall_ms;                       // of the server's clock
+    void *owner;                           // comes back from lane_owner
+};
+
+/* Sign the request and make the handle ready to go. */
+void lane_load(struct lane *lane, const struct lane_load *load);
+void *lane_owner(const struct lane *lane);
+
+struct lane_answer {
+    struct buffer body;     // the lane's; take it with lane_take_body
+    bool has_begun;         // a first byte came
+    bool over_limit;        // the transfer was ended for it
+    bool has_age;           // out of a cache
+    int64_t date_ms;        // -1: none
+    int64_t retry_after_ms; // -1: none
+    char error_type[128], query_error[128], request_id[64]; // "" if none
+};
+
+const struct lane_answer *lane_answer(const struct lane *lane);
+void lane_take_body(struct lane *lane, struct buffer *body);
+
+/* libcurl's own words on what went wrong, or "". */
+const char *lane_detail(const struct lane *lane);
+
+#endif

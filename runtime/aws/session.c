@@ -1,0 +1,325 @@
+#include "aws/session.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws/aws_config.h"
+#include "aws/credentials.h"
+#include "aws/credentials_cache.h"
+#include "aws/credentials_chain.h"
+#include "aws/credentials_static.h"
+#include "aws/endpoint.h"
+#include "aws/profiles.h"
+#include "aws/session_inner.h"
+#include "aws/skew.h"
+#include "aws/transport.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/random.h"
+
+#define RESPONSE_LIMIT (64 * 1024 * 1024) // where the config says nothing
+#define NO_ACCOUNT "000000000000"
+
+struct aws_session {
+    // Never changed after creation.
+    const struct aws_config *config; // borrowed
+    const struct clock *clock;
+    struct log log;
+    char *profile, *region;
+    struct profiles *profiles; // owned
+    struct endpoint endpoints[AWS_SERVICE_COUNT];
+    struct transport *transport;                 // owned
+    struct credentials_cache *credentials;       // owned
+    struct credentials_cache *dummy_credentials; // owned; for servers that are
+                                                 // not AWS; NULL: not needed
+    bool corrects_skew;
+
+    // Shared.
+    _Atomic int64_t offsets_ms[AWS_SERVICE_COUNT];
+    _Atomic(char *) account; // owned; set once, when it becomes known
+};
+
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && value[0] ? value : NULL;
+}
+
+static char *home_path(const char *variable, const char *rest)
+{
+    const char *path = environment(variable);
+    const char *home = environment("HOME");
+
+    if (path)
+        return mem_strdup(path);
+    return home ? mem_printf("%s/%s", home, rest) : NULL;
+}
+
+static bool load_profiles(struct aws_session *session, struct error *err)
+{
+    AUTO_FREE char *config = home_path("AWS_CONFIG_FILE", ".aws/config");
+    AUTO_FREE char *credentials =
+        home_path("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials");
+    const char *named = session->config->profile;
+
+    if (!named)
+        named = environment("AWS_PROFILE");
+    if (!named)
+        named = environment("AWS_DEFAULT_PROFILE");
+    session->profile = mem_strdup(named ? named : "default");
+    session->profiles = profiles_load(config, credentials, err);
+    if (!session->profiles)
+        return false;
+    if (named && !profiles_has(session->profiles, named))
+        return error_set(err, ERROR_INVALID,
+                         "profile \"%s\" is in neither %s nor %s", named,
+                         config ? config : "~/.aws/config",
+                         credentials ? credentials : "~/.aws/credentials");
+    return true;
+}
+
+static const char *profile_get(const struct aws_session *session,
+                               const char *key)
+{
+    return profiles_get(session->profiles, session->profile, key);
+}
+
+static struct endpoint_places places_of(const struct aws_session *session)
+{
+    return (struct endpoint_places){.config = session->config,
+                                    .profiles = session->profiles,
+                                    .profile = session->profile,
+                                    .region = session->region};
+}
+
+static bool has_configured_endpoint(const struct aws_session *session)
+{
+    const struct endpoint_places places = places_of(session);
+
+    return endpoint_configured(&places, AWS_SQS) ||
+           endpoint_configured(&places, AWS_KINESIS);
+}
+
+// It becomes part of a header and of host names.
+static bool is_region(const char *text)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+
+    return text[0] && strlen(text) < 64 && !text[strspn(text, allowed)];
+}
+
+static bool find_region(struct aws_session *session, struct error *err)
+{
+    const char *region = session->config->region;
+
+    if (!region)
+        region = environment("AWS_REGION");
+    if (!region)
+        region = environment("AWS_DEFAULT_REGION");
+    if (!region)
+        region = profile_get(session, "region");
+    if (!region && has_configured_endpoint(session))
+        region = "us-east-1";
+    if (!region)
+        return error_set(err, ERROR_INVALID,
+                         "no region: set aws.region, AWS_REGION or the "
+                         "profile's region, or an endpoint");
+    if (!is_region(region))
+        return error_set(err, ERROR_INVALID, "region \"%s\" is no region name",
+                         region);
+    session->region = mem_strdup(region);
+    return true;
+}
+
+static bool find_endpoints(struct aws_session *session, struct error *err)
+{
+    const struct endpoint_places places = places_of(session);
+
+    for (enum aws_service i = 0; i < AWS_SERVICE_COUNT; i++)
+        if (!endpoint_find(&places, i, &session->endpoints[i], err))
+            return false;
+    return true;
+}
+
+static bool open_transport(struct aws_session *session, struct error *err)
+{
+    const char *bundle = session->config->ca_bundle;
+
+    if (!bundle)
+        bundle = environment("AWS_CA_BUNDLE");
+    if (!bundle)
+        bundle = profile_get(session, "ca_bundle");
+    session->transport =
+        transport_create(bundle, session->config->connect_timeout_ms, err);
+    return session->transport != NULL;
+}
+
+static struct credentials_cache *cache(struct aws_session *session,
+                                       struct credentials_provider *provider)
+{
+    return credentials_cache_create(
+        &(struct credentials_cache_options){.provider = provider,
+                                            .transport = session->transport,
+                                            .clock = session->clock,
+                                            .log = &session->log,
+                                            .seed = random_seed()});
+}
+
+// A made-up access key of twelve digits: some servers make it the account.
+static struct credentials_provider *dummy(void)
+{
+    struct credentials credentials = {.access_key = mem_strdup(NO_ACCOUNT),
+                                      .secret_key = mem_strdup("pollard")};
+
+    return credentials_static_create(CREDENTIALS_DUMMY, &credentials);
+}
+
+static bool find_credentials(struct aws_session *session, struct error *err)
+{
+    const struct credentials_places places = {
+        .profiles = session->profiles,
+        .profile = session->profile,
+        .profile_is_ours = session->config->profile != NULL};
+    struct credentials_provider *provider;
+
+    if (!credentials_chain_find(&places, &provider, err))
+        return false;
+    if (!provider)
+        session->dummy_credentials = cache(session, dummy());
+    session->credentials = cache(session, provider ? provider : dummy());
+    return true;
+}
+
+static void find_account(struct aws_session *session)
+{
+    const char *account = environment("AWS_ACCOUNT_ID");
+
+    if (!account)
+        account = profile_get(session, "aws_account_id");
+    atomic_store(&session->account, mem_strdup(account));
+}
+
+static bool skew_correction_is_on(const struct aws_session *session)
+{
+    const char *off = environment("AWS_DISABLE_CLOCK_SKEW_CORRECTION");
+
+    if (!off)
+        off = profile_get(session, "disable_clock_skew_correction");
+    return !off || strcasecmp(off, "true");
+}
+
+struct aws_session *
+aws_session_create(const struct aws_session_options *options, struct error *err)
+{
+    struct aws_session *session = mem_calloc(1, sizeof(*session));
+
+    session->config = options->config;
+    session->clock = options->clock;
+    session->log = *options->log;
+    if (!load_profiles(session, err) || !find_region(session, err) ||
+        !find_endpoints(session, err) || !open_transport(session, err) ||
+        !find_credentials(session, err))
+        goto fail;
+    find_account(session);
+    session->corrects_skew = skew_correction_is_on(session);
+    return session;
+
+fail:
+    error_wrap(err, "aws");
+    aws_session_destroy(session);
+    return NULL;
+}
+
+void aws_session_destroy(struct aws_session *session)
+{
+    if (!session)
+        return;
+    credentials_cache_destroy(session->credentials);
+    credentials_cache_destroy(session->dummy_credentials);
+    transport_destroy(session->transport);
+    for (size_t i = 0; i < AWS_SERVICE_COUNT; i++)
+        endpoint_finish(&session->endpoints[i]);
+    profiles_destroy(session->profiles);
+    free(atomic_load(&session->account));
+    free(session->profile);
+    free(session->region);
+    free(session);
+}
+
+const char *aws_session_region(const struct aws_session *session)
+{
+    return session->region;
+}
+
+const char *aws_session_endpoint(const struct aws_session *session,
+                                 enum aws_service service)
+{
+    return session->endpoints[service].url;
+}
+
+const char *aws_session_account(const struct aws_session *session)
+{
+    const char *account = atomic_load(&session->account);
+
+    return account ? account : NO_ACCOUNT;
+}
+
+bool aws_session_check_credentials(struct aws_session *session,
+                                   struct error *err)
+{
+    return credentials_cache_check(session->credentials, err);
+}
+
+struct transport *aws_session_transport(const struct aws_session *session)
+{
+    return session->transport;
+}
+
+struct credentials_cache *
+aws_session_credentials(const struct aws_session *session,
+                        enum aws_service service)
+{
+    const struct endpoint *endpoint = &session->endpoints[service];
+
+    if (session->dummy_credentials && endpoint->is_custom && !endpoint->is_aws)
+        return session->dummy_credentials;
+    return session->credentials;
+}
+
+const struct endpoint *aws_session_place(const struct aws_session *session,
+                                         enum aws_service service)
+{
+    return &session->endpoints[service];
+}
+
+size_t aws_session_response_limit(const struct aws_session *session)
+{
+    int64_t limit = session->config->response_limit;
+
+    return limit > 0 ? (size_t)limit : RESPONSE_LIMIT;
+}
+
+int64_t aws_session_offset_ms(const struct aws_session *session,
+                              enum aws_service service)
+{
+    return atomic_load(&session->offsets_ms[service]);
+}
+
+void aws_session_set_offset_ms(struct aws_session *session,
+                               enum aws_service service, int64_t offset_ms)
+{
+    int64_t before = atomic_load(&session->offsets_ms[service]);
+
+    if (!session->corrects_skew)
+        return;
+    atomic_store(&session->offsets_ms[service], offset_ms);
+    if (skew_explains(before, offset_ms))
+        log_warn(&session->log, "aws.clock_skew",
+                 LOG_STR("endpoint", session->endpoints[service].url),
+                 LOG_INT("seconds", offset_ms / 1000));
+}
