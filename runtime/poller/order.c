@@ -131,9 +131,11 @@ void order_enter(struct order *order, struct record *record)
     group->inside++;
 }
 
-bool order_is_free(const struct order *order)
+size_t order_free(const struct order *order)
 {
-    return order->running < order->concurrency;
+    return order->running < order->concurrency
+               ? order->concurrency - order->running
+               : 0;
 }
 
 /* One less inside. What goes back does so until none is left in line. */

@@ -22,11 +22,11 @@ struct order_group;
 
 struct order {
     // Never changed after init.
-    size_t concurrency;
     bool by_group;
     uint64_t seed; // of the hash: group names are chosen by others
 
-    size_t running; // batches
+    size_t concurrency; // may be changed any time
+    size_t running;     // batches
     size_t held, held_bytes;
 
     // by_group: every group with a record inside. Chained; grows with them.
@@ -48,8 +48,8 @@ void order_finish(struct order *order);
 /* A record arrived and waits in line. */
 void order_enter(struct order *order, struct record *record);
 
-/* Another batch may start. */
-bool order_is_free(const struct order *order);
+/* How many more batches may start. */
+size_t order_free(const struct order *order);
 
 /* The first in line wants to join this batch, which has room for it. */
 enum order_place order_place(struct order *order, struct batch *batch,

@@ -70,6 +70,12 @@ static bool is_shard(const struct pipeline *pipeline)
     return pipeline->options.kind == PIPELINE_SHARD;
 }
 
+void pipeline_set_concurrency(struct pipeline *pipeline, size_t concurrency)
+{
+    if (!is_shard(pipeline))
+        pipeline->order.concurrency = concurrency;
+}
+
 static size_t waiting(const struct pipeline *pipeline)
 {
     return pipeline->window.waiting.count + pipeline->order.held +
@@ -100,9 +106,9 @@ static size_t room_within(const struct pipeline *pipeline, size_t records,
 
 static size_t queue_room(const struct pipeline *pipeline)
 {
-    size_t free_batches = pipeline->order.concurrency - pipeline->order.running;
+    size_t free_batches = order_free(&pipeline->order);
 
-    if (!retry_is_due(&pipeline->retry, pipeline->now_ms))
+    if (!free_batches || !retry_is_due(&pipeline->retry, pipeline->now_ms))
         return 0;
     return room_within(pipeline, free_batches * pipeline->options.batch_size,
                        free_batches * pipeline->options.payload_limit);
@@ -237,7 +243,7 @@ struct batch *pipeline_next_batch(struct pipeline *pipeline, int64_t now_ms)
 
     pipeline->now_ms = now_ms;
     give_back_all_stale(pipeline);
-    if (pipeline->stopped || !order_is_free(&pipeline->order) ||
+    if (pipeline->stopped || !order_free(&pipeline->order) ||
         !retry_is_due(&pipeline->retry, now_ms))
         return NULL;
     if (pipeline->again)
@@ -379,7 +385,7 @@ int64_t pipeline_deadline_ms(const struct pipeline *pipeline)
 
     if (pipeline->stopped)
         return CLOCK_NEVER;
-    if (!order_is_free(&pipeline->order))
+    if (!order_free(&pipeline->order))
         return stale_ms;
     return clock_earlier(stale_ms, start_ms(pipeline));
 }

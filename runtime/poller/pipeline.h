@@ -53,6 +53,9 @@ struct pipeline *pipeline_create(const struct pipeline_options *options);
  * with pipeline_stop and next_settlement. NULL is fine. */
 void pipeline_destroy(struct pipeline *pipeline);
 
+/* A queue's from now on: handler instances come and go. 1 or more. */
+void pipeline_set_concurrency(struct pipeline *pipeline, size_t concurrency);
+
 /* How many further records may be asked for: what could run at once, or, on a
  * shard, be read ahead of the batch that runs. Bounded in bytes by what records
  * of late were worth. */

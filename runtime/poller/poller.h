@@ -47,6 +47,8 @@ struct poller_options {
     const volatile int64_t *acts_until_ms; // borrowed, atomic: no batch starts
                                            // past it (lease guard); NULL: none
     uint64_t seed;
+
+    struct source *source; // owned from here on; NULL: what the trigger names
 };
 
 enum poller_end {
@@ -75,7 +77,8 @@ bool poller_start(struct poller *poller, struct error *err);
  * idempotent. */
 void poller_stop(struct poller *poller);
 
-/* Cut everything off and end: what is in flight stays hidden. */
+/* Cut everything off and end at once, user code aside: what is in flight and
+ * not settled stays hidden, and is counted. */
 void poller_force(struct poller *poller);
 
 /* Any thread. POLLER_RUNNING until `ended` was told. */
@@ -85,7 +88,9 @@ void poller_read_stats(const struct poller *poller, struct poller_stats *stats);
 /* Wait for the thread. Safe when it never started. */
 void poller_join(struct poller *poller);
 
-/* Requires a joined poller. NULL is fine. */
+/* Requires a joined poller. After poller_force user code may still run a batch:
+ * it reads the records and will post its outcome, so then nothing is freed, and
+ * the process is to exit. NULL is fine. */
 void poller_destroy(struct poller *poller);
 
 #endif

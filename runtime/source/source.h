@@ -36,6 +36,7 @@ enum source_verdict {
 
 struct source_counts { // since open, for the log and the metrics
     uint64_t received, deleted, returned, left_hidden;
+    bool waits; // for a queue or stream that does not exist (yet)
 };
 
 struct source_ops {

@@ -1,0 +1,428 @@
+#include "poller/loop.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws/client.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "base/mem.h"
+#include "destination/destination.h"
+#include "handler/handler.h"
+#include "poller/dispatch.h"
+#include "poller/pipeline.h"
+#include "poller/trigger_config.h"
+#include "record/event.h"
+#include "source/source.h"
+
+// How often a handler that fails all the time is spoken of.
+#define LOOP_REPEAT_MS 10000
+// Look again so soon while the lease guard holds batches back: its deadline is
+// moved by another thread, which does not wake us.
+#define LOOP_GUARD_MS 100
+// A source that failed gets so long to settle what it can.
+#define LOOP_FAILED_GRACE_MS 10000
+
+struct loop {
+    // Never changed.
+    struct loop_options options;
+    size_t concurrency; // as configured
+
+    struct pipeline *pipeline; // owned
+    struct dispatch *dispatch; // owned
+    struct poller_stats stats;
+    uint64_t left; // failed records left to their visibility timeout
+    struct log_repeat failures, unstarted;
+
+    bool stopping, failed;
+    int64_t failed_ms;
+    enum poller_end end;
+};
+
+static bool is_fifo(const struct trigger_config *trigger)
+{
+    const char *name = trigger->source.name;
+    size_t size = name ? strlen(name) : 0;
+
+    return size >= 5 && !strcmp(name + size - 5, ".fifo");
+}
+
+static size_t configured_concurrency(const struct trigger_config *trigger)
+{
+    int64_t most = trigger->scaling_config.maximum_concurrency;
+
+    return most > 0 ? (size_t)most : TRIGGER_DEFAULT_CONCURRENCY;
+}
+
+static struct pipeline *create_pipeline(const struct loop_options *options)
+{
+    const struct trigger_config *trigger = options->trigger;
+
+    return pipeline_create(&(struct pipeline_options){
+        .kind = options->is_shard ? PIPELINE_SHARD : PIPELINE_QUEUE,
+        .batch_size = (size_t)trigger->batch_size,
+        .window_ms = trigger->maximum_batching_window_in_seconds * 1000,
+        .payload_limit = EVENT_LIMIT,
+        .concurrency = configured_concurrency(trigger),
+        .by_group = is_fifo(trigger),
+        .backoff_base_ms = trigger->retry_backoff.base_ms,
+        .backoff_maximum_ms = trigger->retry_backoff.maximum_ms,
+        .delay_failed = trigger->retry_backoff.given,
+        .batch_time_ms = trigger->handler.timeout_ms,
+        .seed = options->seed,
+    });
+}
+
+static struct dispatch *create_dispatch(const struct loop_options *options)
+{
+    return dispatch_create(&(struct dispatch_options){
+        .handler = options->handler,
+        .mailbox = options->mailbox,
+        .mail_kind = LOOP_OUTCOME,
+        .source = options->source,
+        .destination = options->destination,
+        .log = options->log,
+        .trigger = options->trigger->name,
+        .timeout_ms = options->trigger->handler.timeout_ms,
+        .heartbeat = options->trigger->visibility_heartbeat,
+    });
+}
+
+struct loop *loop_create(const struct loop_options *options)
+{
+    struct loop *loop = mem_calloc(1, sizeof(*loop));
+
+    loop->options = *options;
+    loop->concurrency = configured_concurrency(options->trigger);
+    loop->pipeline = create_pipeline(options);
+    loop->dispatch = create_dispatch(options);
+    return loop;
+}
+
+/* Verdicts to the source. */
+static void settle(struct loop *loop, int64_t now_ms)
+{
+    struct settlement settlement;
+
+    while (pipeline_next_settlement(loop->pipeline, &settlement)) {
+        if (settlement.verdict == SOURCE_DONE)
+            loop->stats.records_done++;
+        if (settlement.verdict == SOURCE_AGAIN && settlement.delay_ms < 0)
+            loop->left++;
+        source_settle(loop->options.source, settlement.record,
+                      settlement.verdict, settlement.delay_ms, now_ms);
+    }
+}
+
+static void tell_checkpoint(struct loop *loop)
+{
+    const struct record *record = pipeline_checkpoint(loop->pipeline);
+
+    if (record && loop->options.checkpoint)
+        loop->options.checkpoint(loop->options.context, record->id.data,
+                                 record->id.size);
+}
+
+static const char *what_failed(const struct outcome *outcome)
+{
+    switch (outcome->kind) {
+    case OUTCOME_DONE:
+        return "records";
+    case OUTCOME_FAILED:
+        return "batch";
+    case OUTCOME_TIMED_OUT:
+        return "timed out";
+    case OUTCOME_UNSTARTED:
+        return "not started";
+    }
+    return NULL;
+}
+
+static void log_failure(struct loop *loop, const struct batch *batch,
+                        const struct outcome *outcome, size_t failed,
+                        int64_t now_ms)
+{
+    bool ran = outcome->kind != OUTCOME_UNSTARTED;
+    struct log_repeat *repeat = ran ? &loop->failures : &loop->unstarted;
+
+    if (!log_repeat_due(repeat, now_ms, LOOP_REPEAT_MS))
+        return;
+    log_warn(loop->options.log, ran ? "handler.failed" : "handler.unstarted",
+             LOG_STR("what", what_failed(outcome)),
+             LOG_INT("records", batch->count), LOG_INT("failed", failed),
+             LOG_INT("attempt", batch->attempt),
+             LOG_STR("reason", outcome->reason[0] ? outcome->reason : NULL),
+             LOG_INT("suppressed", repeat->suppressed));
+    repeat->suppressed = 0;
+}
+
+static void finish_batch(struct loop *loop, struct batch *batch,
+                         const struct outcome *outcome, int64_t now_ms)
+{
+    size_t failed = settle_count_failed(outcome, batch->count);
+    bool unstarted = outcome->kind == OUTCOME_UNSTARTED;
+
+    loop->stats.records_failed += failed;
+    loop->stats.batches_failed += failed > 0;
+    // While we stop it is no news that something did not start.
+    if (failed || (unstarted && !loop->stopping))
+        log_failure(loop, batch, outcome, failed, now_ms);
+    pipeline_finish(loop->pipeline, batch, outcome, now_ms);
+    tell_checkpoint(loop);
+}
+
+static void finish_batches(struct loop *loop, int64_t now_ms)
+{
+    struct outcome outcome;
+    struct batch *batch;
+
+    while ((batch = dispatch_next(loop->dispatch, &outcome))) {
+        finish_batch(loop, batch, &outcome, now_ms);
+        outcome_finish(&outcome);
+    }
+}
+
+static void receive(struct loop *loop, int64_t now_ms)
+{
+    struct record *record;
+
+    while ((record = source_next(loop->options.source))) {
+        loop->stats.records_received++;
+        pipeline_add(loop->pipeline, record, now_ms);
+    }
+}
+
+static bool may_act(const struct loop *loop, int64_t now_ms)
+{
+    const volatile int64_t *until_ms = loop->options.acts_until_ms;
+
+    return !until_ms || now_ms < __atomic_load_n(until_ms, __ATOMIC_ACQUIRE);
+}
+
+/* As many at once as the handler has instances for: what waits in its queue
+ * only loses visibility. */
+static void follow_handler(struct loop *loop)
+{
+    size_t most = handler_concurrency(loop->options.handler);
+
+    if (most > loop->concurrency)
+        most = loop->concurrency;
+    pipeline_set_concurrency(loop->pipeline, most ? most : 1);
+}
+
+static void start_batches(struct loop *loop, int64_t now_ms)
+{
+    struct batch *batch;
+
+    follow_handler(loop);
+    if (!may_act(loop, now_ms))
+        return;
+    while ((batch = pipeline_next_batch(loop->pipeline, now_ms))) {
+        loop->stats.batches_started++;
+        dispatch_start(loop->dispatch, batch, now_ms);
+    }
+}
+
+static void move_source(struct loop *loop, int64_t now_ms)
+{
+    size_t room = loop->stopping ? 0 : pipeline_room(loop->pipeline);
+
+    source_poll(loop->options.source, room, now_ms);
+    if (room && !loop->stats.first_poll_ms)
+        loop->stats.first_poll_ms = now_ms;
+}
+
+static void stop(struct loop *loop)
+{
+    if (loop->stopping)
+        return;
+    loop->stopping = true;
+    source_stop(loop->options.source);
+    pipeline_stop(loop->pipeline);
+}
+
+static void watch_source(struct loop *loop, int64_t now_ms)
+{
+    if (loop->failed || !source_failure(loop->options.source))
+        return;
+    loop->failed = true;
+    loop->failed_ms = now_ms;
+    stop(loop);
+}
+
+static bool is_idle(const struct loop *loop)
+{
+    return pipeline_is_idle(loop->pipeline) &&
+           source_is_idle(loop->options.source);
+}
+
+/* A failed source may never get rid of what it has to send. */
+static bool has_waited_enough(const struct loop *loop, int64_t now_ms)
+{
+    return !pipeline_running(loop->pipeline) &&
+           now_ms >= loop->failed_ms + LOOP_FAILED_GRACE_MS;
+}
+
+static void decide_end(struct loop *loop, int64_t now_ms)
+{
+    const struct source *source = loop->options.source;
+
+    if (loop->failed) {
+        if (is_idle(loop) || has_waited_enough(loop, now_ms))
+            loop->end = POLLER_FAILED;
+    } else if (source_is_ended(source) && pipeline_is_idle(loop->pipeline)) {
+        loop->end = POLLER_SHARD_ENDED;
+    } else if (loop->stopping && is_idle(loop)) {
+        loop->end = POLLER_STOPPED;
+    }
+}
+
+bool loop_is_over(const struct loop *loop)
+{
+    return loop->end != POLLER_RUNNING;
+}
+
+void loop_round(struct loop *loop, int64_t now_ms)
+{
+    if (loop_is_over(loop))
+        return;
+    finish_batches(loop, now_ms);
+    receive(loop, now_ms);
+    start_batches(loop, now_ms);
+    settle(loop, now_ms);
+    move_source(loop, now_ms);
+    if (loop->options.destination)
+        destination_poll(loop->options.destination, now_ms);
+    dispatch_watch(loop->dispatch, now_ms);
+    watch_source(loop, now_ms);
+    settle(loop, now_ms);
+    decide_end(loop, now_ms);
+}
+
+static void force(struct loop *loop, int64_t now_ms)
+{
+    stop(loop);
+    dispatch_withdraw(loop->dispatch);
+    finish_batches(loop, now_ms);
+    settle(loop, now_ms);
+    loop->end = POLLER_STOPPED;
+}
+
+void loop_mail(struct loop *loop, struct mail *mail, int64_t now_ms)
+{
+    switch ((enum loop_mail)mail->kind) {
+    case LOOP_OUTCOME:
+        dispatch_returned(loop->dispatch, mail, now_ms);
+        break;
+    case LOOP_STOP:
+        stop(loop);
+        break;
+    case LOOP_FORCE:
+        force(loop, now_ms);
+        break;
+    }
+}
+
+void loop_reply(struct loop *loop, struct aws_reply *reply, int64_t now_ms)
+{
+    if (reply->owner == loop->options.source)
+        source_reply(loop->options.source, reply, now_ms);
+    else
+        destination_reply(loop->options.destination, reply, now_ms);
+}
+
+int64_t loop_deadline_ms(const struct loop *loop, int64_t now_ms)
+{
+    int64_t deadline_ms =
+        clock_earlier(source_deadline_ms(loop->options.source),
+                      dispatch_deadline_ms(loop->dispatch));
+    int64_t starts_ms = pipeline_deadline_ms(loop->pipeline);
+
+    if (starts_ms <= now_ms && !may_act(loop, now_ms))
+        starts_ms = now_ms + LOOP_GUARD_MS;
+    if (loop->options.destination)
+        deadline_ms = clock_earlier(
+            deadline_ms, destination_deadline_ms(loop->options.destination));
+    if (loop->failed)
+        deadline_ms =
+            clock_earlier(deadline_ms, loop->failed_ms + LOOP_FAILED_GRACE_MS);
+    return clock_earlier(deadline_ms, starts_ms);
+}
+
+enum poller_end loop_end(const struct loop *loop, struct error *err)
+{
+    if (loop->end == POLLER_FAILED)
+        *err = *source_failure(loop->options.source);
+    return loop->end;
+}
+
+/* A queue's messages that nobody settled: on a forced end whatever is out and
+ * whatever was not sent yet. */
+static uint64_t abandoned(const struct loop *loop,
+                          const struct source_counts *counts)
+{
+    uint64_t settled =
+        counts->deleted + counts->returned + counts->left_hidden + loop->left;
+
+    if (!loop_is_over(loop) || loop->options.is_shard ||
+        counts->received < settled)
+        return 0;
+    return counts->received - settled;
+}
+
+void loop_stats(const struct loop *loop, struct poller_stats *stats)
+{
+    struct source_counts counts = {0};
+
+    source_counts(loop->options.source, &counts);
+    *stats = loop->stats;
+    stats->records_returned = counts.returned;
+    stats->records_left_hidden = counts.left_hidden + abandoned(loop, &counts);
+    stats->waits_for_source = counts.waits;
+}
+
+static void give_up_rest(struct loop *loop)
+{
+    struct settlement settlement;
+
+    (void)pipeline_checkpoint(loop->pipeline);
+    while (pipeline_next_settlement(loop->pipeline, &settlement))
+        source_settle(loop->options.source, settlement.record, SOURCE_AGAIN, -1,
+                      0);
+}
+
+/* What came back after the end is given up: nobody is there to settle it. */
+static void give_up_batches(struct loop *loop)
+{
+    static const struct outcome failed = {.kind = OUTCOME_FAILED};
+    struct outcome outcome;
+    struct batch *batch;
+
+    dispatch_withdraw(loop->dispatch);
+    while ((batch = dispatch_next(loop->dispatch, &outcome))) {
+        pipeline_finish(loop->pipeline, batch, &failed, 0);
+        outcome_finish(&outcome);
+    }
+}
+
+bool loop_destroy(struct loop *loop)
+{
+    struct record *record;
+
+    if (!loop)
+        return true;
+    pipeline_stop(loop->pipeline);
+    give_up_batches(loop);
+    if (dispatch_out(loop->dispatch))
+        return false;
+    give_up_rest(loop);
+    while ((record = source_next(loop->options.source)))
+        source_settle(loop->options.source, record, SOURCE_AGAIN, -1, 0);
+    dispatch_destroy(loop->dispatch);
+    pipeline_destroy(loop->pipeline);
+    destination_close(loop->options.destination);
+    source_close(loop->options.source);
+    free(loop);
+    return true;
+}

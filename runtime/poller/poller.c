@@ -1,0 +1,405 @@
+#include "poller/poller.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws/client.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "base/mem.h"
+#include "destination/destination.h"
+#include "poller/loop.h"
+#include "poller/trigger_config.h"
+#include "source/sqs.h"
+
+// The loop goes round at least so often, to show that it lives.
+#define POLLER_ROUND_MS 5000
+// A thousand idle queues must stay small; TLS handshakes need most of it.
+#define POLLER_STACK_BYTES (256 * 1024)
+// Lambda's rules for the visibility that a batching window needs
+// (lambda-esm.md section 6.2), and SQS's maximum.
+#define POLLER_VISIBILITY_SPARE_MS 30000
+#define POLLER_VISIBILITY_MOST_MS (12 * 60 * 60 * 1000)
+// Between two reads at the tip of a shard, as Lambda does.
+#define POLLER_TIP_MS 1000
+#define POLLER_LONG_POLL_MS 20000
+
+struct poller {
+    // Set by poller_create, never changed.
+    struct poller_events events;
+    const struct clock *clock;
+    struct log log;
+    char name[16];                         // of the thread
+    const struct trigger_config *trigger;  // borrowed
+    struct aws_session *session;           // borrowed
+    struct handler *handler;               // borrowed
+    const volatile int64_t *acts_until_ms; // borrowed
+    bool is_shard;
+    uint64_t seed;
+    struct aws_client *client; // owned; used by the thread, but for its wake
+
+    // Poller thread only, once it runs.
+    struct source *source;           // the loop's, once there is one
+    struct destination *destination; // likewise; NULL: none
+    struct loop *loop;               // owned
+
+    // Shared.
+    struct mailbox mailbox;
+    struct mail stop_mail, force_mail; // in the mailbox once asked
+    atomic_bool stop_asked, force_asked;
+    pthread_mutex_t lock;
+    struct poller_stats stats; // guarded by lock
+    enum poller_end end;       // guarded by lock
+    struct error error;        // guarded by lock; of POLLER_FAILED
+
+    // The creator's own.
+    pthread_t thread;
+    bool started;
+};
+
+void poller_stats_add(struct poller_stats *sum,
+                      const struct poller_stats *stats)
+{
+    sum->records_received += stats->records_received;
+    sum->records_done += stats->records_done;
+    sum->records_failed += stats->records_failed;
+    sum->records_returned += stats->records_returned;
+    sum->records_left_hidden += stats->records_left_hidden;
+    sum->batches_started += stats->batches_started;
+    sum->batches_failed += stats->batches_failed;
+    if (!sum->first_poll_ms)
+        sum->first_poll_ms = stats->first_poll_ms;
+}
+
+static void wake(void *context)
+{
+    struct poller *poller = context;
+
+    aws_client_wake(poller->client);
+}
+
+/* "orders", or of a shard "orders-0003": top and gdb show 15 characters. */
+static void name_thread(struct poller *poller, const char *trigger,
+                        const char *shard)
+{
+    size_t size = shard ? strlen(shard) : 0;
+
+    if (shard)
+        (void)snprintf(poller->name, sizeof(poller->name), "%.10s-%s", trigger,
+                       size > 4 ? shard + size - 4 : shard);
+    else
+        (void)snprintf(poller->name, sizeof(poller->name), "%.15s", trigger);
+}
+
+/* A message must stay hidden while its window is open and its batch runs. */
+static int64_t visibility_ms(const struct trigger_config *trigger)
+{
+    int64_t window_ms = trigger->maximum_batching_window_in_seconds * 1000;
+    int64_t needed_ms = window_ms + trigger->handler.timeout_ms;
+
+    if (trigger->visibility_timeout_ms < 0 || window_ms == 0 ||
+        needed_ms <= trigger->visibility_timeout_ms)
+        return trigger->visibility_timeout_ms;
+    needed_ms += POLLER_VISIBILITY_SPARE_MS;
+    return needed_ms < POLLER_VISIBILITY_MOST_MS ? needed_ms
+                                                 : POLLER_VISIBILITY_MOST_MS;
+}
+
+static struct source *open_queue(const struct poller *poller)
+{
+    const struct trigger_config *trigger = poller->trigger;
+
+    return sqs_open(&(struct sqs_options){
+        .session = poller->session,
+        .client = poller->client,
+        .clock = poller->clock,
+        .log = &poller->log,
+        .queue_url = trigger->source.sqs.queue_url,
+        .queue = trigger->source.name,
+        .arn = trigger->source.arn,
+        .minimum_receives = trigger->provisioned_poller_config.minimum_pollers,
+        .maximum_receives = trigger->provisioned_poller_config.maximum_pollers,
+        .visibility_timeout_ms = visibility_ms(trigger),
+        .wait_ms = POLLER_LONG_POLL_MS,
+        .seed = poller->seed ^ 1,
+    });
+}
+
+static struct source *open_shard(const struct poller *poller,
+                                 const struct poller_options *options)
+{
+    return kinesis_open(&(struct kinesis_options){
+        .session = poller->session,
+        .client = poller->client,
+        .clock = poller->clock,
+        .log = &poller->log,
+        .stream = poller->trigger->source.name,
+        .arn = poller->trigger->source.arn,
+        .shard = options->shard,
+        .start = options->start,
+        .idle_ms = POLLER_TIP_MS,
+        .seed = poller->seed ^ 1,
+    });
+}
+
+static struct source *open_source(const struct poller *poller,
+                                  const struct poller_options *options)
+{
+    if (options->source)
+        return options->source;
+    return poller->is_shard ? open_shard(poller, options) : open_queue(poller);
+}
+
+struct poller *poller_create(const struct poller_options *options)
+{
+    struct poller *poller = mem_calloc(1, sizeof(*poller));
+
+    poller->events = options->events;
+    poller->clock = options->clock;
+    poller->trigger = options->trigger;
+    poller->session = options->session;
+    poller->handler = options->handler;
+    poller->acts_until_ms = options->acts_until_ms;
+    poller->is_shard = options->shard != NULL;
+    poller->seed = options->seed;
+    if (poller->is_shard)
+        log_child(&poller->log, options->log, "shard", options->shard);
+    else
+        poller->log = *options->log;
+    name_thread(poller, options->trigger->name, options->shard);
+    pthread_mutex_init(&poller->lock, NULL);
+    mailbox_init(&poller->mailbox, wake, poller);
+    poller->stop_mail.kind = LOOP_STOP;
+    poller->force_mail.kind = LOOP_FORCE;
+    poller->client = aws_client_create(
+        &(struct aws_client_options){.session = options->session,
+                                     .clock = options->clock,
+                                     .log = &poller->log,
+                                     .seed = options->seed ^ 2});
+    poller->source = open_source(poller, options);
+    return poller;
+}
+
+static bool open_destination(struct poller *poller, struct error *err)
+{
+    const char *arn =
+        poller->trigger->destination_config.on_success.destination;
+
+    if (!arn)
+        return true;
+    poller->destination = destination_open(
+        &(struct destination_options){.arn = arn,
+                                      .session = poller->session,
+                                      .client = poller->client,
+                                      .clock = poller->clock,
+                                      .log = &poller->log,
+                                      .seed = poller->seed ^ 3},
+        err);
+    return poller->destination || error_wrap(err, "destination %s", arn);
+}
+
+static void forward_checkpoint(void *context, const char *sequence, size_t size)
+{
+    struct poller *poller = context;
+
+    if (poller->events.checkpoint)
+        poller->events.checkpoint(poller->events.context, poller, sequence,
+                                  size);
+}
+
+static void create_loop(struct poller *poller)
+{
+    poller->loop = loop_create(&(struct loop_options){
+        .trigger = poller->trigger,
+        .is_shard = poller->is_shard,
+        .source = poller->source,
+        .destination = poller->destination,
+        .handler = poller->handler,
+        .mailbox = &poller->mailbox,
+        .log = &poller->log,
+        .acts_until_ms = poller->acts_until_ms,
+        .seed = poller->seed,
+        .checkpoint = forward_checkpoint,
+        .context = poller,
+    });
+}
+
+static void take_mail(struct poller *poller, int64_t now_ms)
+{
+    struct mail *next;
+
+    for (struct mail *mail = mailbox_take(&poller->mailbox); mail;
+         mail = next) {
+        next = mail->next;
+        loop_mail(poller->loop, mail, now_ms);
+    }
+}
+
+static void take_replies(struct poller *poller, int64_t now_ms)
+{
+    struct aws_reply reply;
+
+    while (aws_client_next(poller->client, &reply)) {
+        loop_reply(poller->loop, &reply, now_ms);
+        aws_reply_finish(&reply);
+    }
+}
+
+static void publish(struct poller *poller, int64_t now_ms)
+{
+    struct poller_stats stats;
+
+    loop_stats(poller->loop, &stats);
+    stats.progressed_ms = now_ms;
+    pthread_mutex_lock(&poller->lock);
+    poller->stats = stats;
+    pthread_mutex_unlock(&poller->lock);
+}
+
+/* False once there is nothing left to do. */
+static bool go_round(struct poller *poller)
+{
+    int64_t now_ms = clock_now_ms(poller->clock);
+
+    take_mail(poller, now_ms);
+    take_replies(poller, now_ms);
+    loop_round(poller->loop, now_ms);
+    publish(poller, now_ms);
+    return !loop_is_over(poller->loop);
+}
+
+static void rest(struct poller *poller)
+{
+    int64_t now_ms = clock_now_ms(poller->clock);
+    int64_t deadline_ms = loop_deadline_ms(poller->loop, now_ms);
+
+    aws_client_wait(poller->client,
+                    clock_until_ms(deadline_ms, now_ms, POLLER_ROUND_MS));
+}
+
+/* Calls that are still under way belong to nobody from here on; what is known
+ * of them comes back at once, for their owners to free. */
+static void cancel_calls(struct poller *poller)
+{
+    int64_t now_ms = clock_now_ms(poller->clock);
+
+    aws_client_cancel(poller->client, poller->source);
+    if (poller->destination)
+        aws_client_cancel(poller->client, poller->destination);
+    take_replies(poller, now_ms);
+    publish(poller, now_ms);
+}
+
+static void end(struct poller *poller)
+{
+    struct error error = {0};
+    enum poller_end end = loop_end(poller->loop, &error);
+
+    pthread_mutex_lock(&poller->lock);
+    poller->end = end;
+    poller->error = error;
+    pthread_mutex_unlock(&poller->lock);
+    if (poller->events.ended)
+        poller->events.ended(poller->events.context, poller);
+}
+
+static void *run(void *context)
+{
+    struct poller *poller = context;
+
+    (void)pthread_setname_np(pthread_self(), poller->name);
+    while (go_round(poller))
+        rest(poller);
+    cancel_calls(poller);
+    end(poller);
+    return NULL;
+}
+
+static bool start_thread(struct poller *poller, struct error *err)
+{
+    pthread_attr_t attributes;
+    int rc;
+
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, POLLER_STACK_BYTES);
+    rc = pthread_create(&poller->thread, &attributes, run, poller);
+    pthread_attr_destroy(&attributes);
+    if (rc)
+        return error_set(err, ERROR_TRANSIENT, "start a thread: %s",
+                         strerror(rc));
+    poller->started = true;
+    return true;
+}
+
+bool poller_start(struct poller *poller, struct error *err)
+{
+    if (!open_destination(poller, err))
+        return false;
+    create_loop(poller);
+    return start_thread(poller, err);
+}
+
+static void ask(struct poller *poller, atomic_bool *asked, struct mail *mail)
+{
+    if (!atomic_exchange(asked, true))
+        mailbox_post(&poller->mailbox, mail);
+}
+
+void poller_stop(struct poller *poller)
+{
+    ask(poller, &poller->stop_asked, &poller->stop_mail);
+}
+
+void poller_force(struct poller *poller)
+{
+    ask(poller, &poller->force_asked, &poller->force_mail);
+}
+
+enum poller_end poller_ended(const struct poller *poller, struct error *err)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&poller->lock;
+    enum poller_end end;
+
+    pthread_mutex_lock(lock);
+    end = poller->end;
+    if (end == POLLER_FAILED)
+        *err = poller->error;
+    pthread_mutex_unlock(lock);
+    return end;
+}
+
+void poller_read_stats(const struct poller *poller, struct poller_stats *stats)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&poller->lock;
+
+    pthread_mutex_lock(lock);
+    *stats = poller->stats;
+    pthread_mutex_unlock(lock);
+}
+
+void poller_join(struct poller *poller)
+{
+    if (!poller->started)
+        return;
+    pthread_join(poller->thread, NULL);
+    poller->started = false;
+}
+
+void poller_destroy(struct poller *poller)
+{
+    if (!poller)
+        return;
+    if (!poller->loop)
+        create_loop(poller); // never started: it owns the source
+    take_mail(poller, 0);
+    if (!loop_destroy(poller->loop))
+        return;
+    aws_client_destroy(poller->client);
+    mailbox_finish(&poller->mailbox);
+    pthread_mutex_destroy(&poller->lock);
+    free(poller);
+}
