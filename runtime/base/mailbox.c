@@ -1,5 +1,6 @@
 #include "base/mailbox.h"
 
+#include <sched.h>
 #include <stddef.h>
 
 void mailbox_init(struct mailbox *mailbox, mailbox_wake_fn *wake, void *context)
@@ -11,6 +12,8 @@ void mailbox_init(struct mailbox *mailbox, mailbox_wake_fn *wake, void *context)
 
 void mailbox_finish(struct mailbox *mailbox)
 {
+    while (atomic_load_explicit(&mailbox->waking, memory_order_acquire))
+        (void)sched_yield();
     pthread_mutex_destroy(&mailbox->lock);
 }
 
@@ -23,9 +26,14 @@ void mailbox_post(struct mailbox *mailbox, struct mail *mail)
     was_empty = !mailbox->first;
     *mailbox->last = mail;
     mailbox->last = &mail->next;
-    pthread_mutex_unlock(&mailbox->lock);
     if (was_empty)
-        mailbox->wake(mailbox->context);
+        atomic_fetch_add_explicit(&mailbox->waking, 1, memory_order_relaxed);
+    pthread_mutex_unlock(&mailbox->lock);
+    if (!was_empty)
+        return;
+    mailbox->wake(mailbox->context);
+    // From here on the owner may be gone.
+    atomic_fetch_sub_explicit(&mailbox->waking, 1, memory_order_release);
 }
 
 struct mail *mailbox_take(struct mailbox *mailbox)

@@ -9,6 +9,7 @@
 #define POLLARD_MAILBOX_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 struct mail {
@@ -26,12 +27,17 @@ struct mailbox {
     void *context;
 
     // Shared.
+    atomic_uint waking; // senders that are about to wake the owner
     pthread_mutex_t lock;
     struct mail *first, **last; // guarded by lock
 };
 
 void mailbox_init(struct mailbox *mailbox, mailbox_wake_fn *wake,
                   void *context);
+
+/* Owner only, and only when nobody will post any more. Mail arrives before its
+ * sender has woken the owner: this waits for the last one to have done so. What
+ * `wake` needs must outlive it. */
 void mailbox_finish(struct mailbox *mailbox);
 
 /* Any thread. */

@@ -1,5 +1,6 @@
 #include "base/mailbox.h"
 
+#include <sched.h>
 #include <semaphore.h>
 
 #include "base/mem.h"
@@ -119,11 +120,56 @@ static void test_many_senders_lose_nothing(void **state)
     office_finish(&office);
 }
 
+struct slow_waker {
+    struct mailbox mailbox;
+    struct mail mail;
+    sem_t may_wake;
+    bool woke;
+};
+
+static void wake_slowly(void *context)
+{
+    struct slow_waker *waker = context;
+
+    sem_wait(&waker->may_wake);
+    for (int i = 0; i < 100; i++)
+        sched_yield();
+    waker->woke = true;
+}
+
+static void *post_one(void *context)
+{
+    struct slow_waker *waker = context;
+
+    mailbox_post(&waker->mailbox, &waker->mail);
+    return NULL;
+}
+
+// An owner that takes its last mail and goes must not go under the sender.
+static void test_finish_waits_for_who_wakes(void **state)
+{
+    struct slow_waker waker = {0};
+    pthread_t thread;
+
+    (void)state;
+    sem_init(&waker.may_wake, 0, 0);
+    mailbox_init(&waker.mailbox, wake_slowly, &waker);
+    assert_int_equal(pthread_create(&thread, NULL, post_one, &waker), 0);
+    while (!mailbox_take(&waker.mailbox))
+        sched_yield();
+    sem_post(&waker.may_wake);
+    mailbox_finish(&waker.mailbox);
+    assert_true(waker.woke);
+    pthread_join(thread, NULL);
+    sem_destroy(&waker.may_wake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_oldest_first_and_one_wake_for_a_full_box),
         cmocka_unit_test(test_many_senders_lose_nothing),
+        cmocka_unit_test(test_finish_waits_for_who_wakes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

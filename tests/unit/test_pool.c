@@ -408,9 +408,9 @@ static void test_many_pollers_share_a_handler(void **state)
     for (size_t i = 0; i < STARTERS; i++)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     assert_int_equal(runs, STARTERS * ROUNDS);
-    fixture_destroy(f); // before the inboxes: see handler_join
     for (size_t i = 0; i < STARTERS; i++)
         mailbox_finish(&starters[i].invoker.inbox);
+    fixture_destroy(f);
 }
 
 int main(void)
