@@ -29,17 +29,23 @@ struct record *record_list_take(struct record_list *list)
     return record;
 }
 
-struct chunk *chunk_create(struct buffer *body, size_t count)
+struct chunk *chunk_adopt(struct buffer *body, struct record *records,
+                          size_t count)
 {
     struct chunk *chunk = mem_calloc(1, sizeof(*chunk));
 
     chunk->body = *body;
     buffer_init(body, body->limit);
-    chunk->records = mem_calloc(count, sizeof(*chunk->records));
+    chunk->records = records;
     for (size_t i = 0; i < count; i++)
         chunk->records[i].chunk = chunk;
     chunk->live = count;
     return chunk;
+}
+
+struct chunk *chunk_create(struct buffer *body, size_t count)
+{
+    return chunk_adopt(body, mem_calloc(count, sizeof(struct record)), count);
 }
 
 void chunk_destroy(struct chunk *chunk)

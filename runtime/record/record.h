@@ -79,6 +79,11 @@ struct chunk {
  * with its chunk set, counted as live. */
 struct chunk *chunk_create(struct buffer *body, size_t count);
 
+/* The same around an array that grew while it was parsed: takes `records`
+ * (malloc'ed) over as well and sets the chunk of each. */
+struct chunk *chunk_adopt(struct buffer *body, struct record *records,
+                          size_t count);
+
 /* Free a chunk that was never handed out (a parse that failed). */
 void chunk_destroy(struct chunk *chunk);
 

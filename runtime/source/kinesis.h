@@ -30,6 +30,12 @@ struct kinesis_start {
     const char *sequence_number; // AFTER_SEQUENCE_NUMBER
 };
 
+enum kinesis_protocol {
+    KINESIS_PROTOCOL_AUTO, // CBOR until the server refuses or garbles it
+    KINESIS_PROTOCOL_CBOR,
+    KINESIS_PROTOCOL_JSON,
+};
+
 struct kinesis_options {
     struct aws_session *session; // borrowed
     struct aws_client *client;   // borrowed; the poller's
@@ -39,7 +45,8 @@ struct kinesis_options {
     const char *arn;       // eventSourceARN; NULL: derived
     const char *shard;     // id
     struct kinesis_start start;
-    int64_t idle_ms; // between reads at the tip; Lambda: 1 s
+    int64_t idle_ms;                // between reads at the tip; Lambda: 1 s
+    enum kinesis_protocol protocol; // what kinesis_protocol said before
     uint64_t seed;
 };
 
@@ -47,23 +54,50 @@ struct kinesis_options {
  * session, client and clock. */
 struct source *kinesis_open(const struct kinesis_options *options);
 
+/* What the server was found to speak, for the next shard's options; AUTO: not
+ * known yet. The poller's thread. */
+enum kinesis_protocol kinesis_protocol(const struct source *source);
+
 struct kinesis_shard {
     char *id, *parent, *adjacent_parent;       // owned; parents may be NULL
     char *starting_hash_key, *ending_hash_key; // owned
     bool closed;                               // has an ending sequence number
 };
 
+#define KINESIS_SHARDS_LIMIT 10000
+
 struct kinesis_shards {
     struct kinesis_shard *list; // owned
     size_t count;
 };
 
-/* Every shard within retention, all pages. Blocks; for the keeper's thread.
- * ERROR_NOT_FOUND: no such stream. */
+/* Every shard within retention, all pages, KINESIS_SHARDS_LIMIT at the most.
+ * Blocks; for the keeper's thread. ERROR_NOT_FOUND: no such stream. */
 bool kinesis_list_shards(struct aws_client *client, const char *stream,
                          const bool *stop, struct kinesis_shards *shards,
                          struct error *err);
 void kinesis_shards_finish(struct kinesis_shards *shards);
+
+enum kinesis_status {
+    KINESIS_CREATING,
+    KINESIS_ACTIVE,
+    KINESIS_UPDATING, // resharding; reads go on
+    KINESIS_DELETING,
+};
+
+struct kinesis_summary {
+    char *arn; // owned
+    enum kinesis_status status;
+    size_t open_shards;
+    int64_t retention_hours;
+};
+
+/* DescribeStreamSummary, or DescribeStream where the server lacks it. Blocks;
+ * for the command line. ERROR_NOT_FOUND: no such stream. */
+bool kinesis_describe(struct aws_client *client, const char *stream,
+                      const bool *stop, struct kinesis_summary *summary,
+                      struct error *err);
+void kinesis_summary_finish(struct kinesis_summary *summary);
 
 /* Sequence numbers are decimal integers of any length: -1, 0, 1. */
 int kinesis_sequence_compare(const char *a, const char *b);

@@ -1,0 +1,404 @@
+#include "source/kinesis_reader.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "record/record.h"
+#include "source/kinesis_records.h"
+
+#define ITERATOR_FRESH_MS (270 * 1000) // it lives five minutes
+#define SKEW_MS (10 * 1000)            // of our clock against the server's
+
+#define EMPTY_PACE_MS 200 // between reads that bring nothing; 5 calls a second
+#define SLOWEST_PACE_MS 1000
+
+#define RETRY_FLOOR_MS 100
+#define RETRY_BASE_MS 250
+#define RETRY_MAXIMUM_MS (20 * 1000)
+#define THROTTLED_FLOOR_MS 1000
+#define THROTTLED_MAXIMUM_MS (10 * 1000)
+#define PAUSE_MS (30 * 1000)
+
+#define SERVER_ERRORS_LIMIT 3 // then the iterator is doubted
+#define DOUBTS_LIMIT 3        // then the position is
+
+#define FIRST_PAGE_LIMIT 1000
+#define FIRST_AVERAGE_BYTES 1024
+#define PAGE_BYTES (4u * 1024 * 1024) // what a page should weigh
+
+#define QUIET_READS 10
+#define ASK_AGAIN_MS (30 * 1000)
+
+void kinesis_reader_init(struct kinesis_reader *reader,
+                         const struct kinesis_reader_options *options)
+{
+    *reader = (struct kinesis_reader){
+        .start = options->start,
+        .idle_ms = options->idle_ms,
+        .base_pace_ms = options->pace_ms,
+        .pace_ms = options->pace_ms,
+        .asks_for_end = options->asks_for_end,
+        .random = {.state = options->seed},
+        .limit = FIRST_PAGE_LIMIT,
+        .page_limit = FIRST_PAGE_LIMIT,
+        .fitting_limit = KINESIS_RECORDS_LIMIT,
+        .average_bytes = FIRST_AVERAGE_BYTES,
+    };
+    reader->start.sequence_number = mem_strdup(options->start.sequence_number);
+}
+
+static void drop_iterator(struct kinesis_reader *reader)
+{
+    free(reader->iterator);
+    reader->iterator = NULL;
+    reader->server_errors = 0;
+}
+
+static void move_start(struct kinesis_reader *reader, struct kinesis_start to)
+{
+    // The options' const is for the caller's copy; this one is ours.
+    free((void *)(uintptr_t)reader->start.sequence_number);
+    reader->start = to;
+}
+
+void kinesis_reader_finish(struct kinesis_reader *reader)
+{
+    drop_iterator(reader);
+    move_start(reader, (struct kinesis_start){0});
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t next_limit(const struct kinesis_reader *reader, size_t room)
+{
+    return smaller(larger(reader->page_limit, room), reader->fitting_limit);
+}
+
+// With nothing here, what the poller has room for; otherwise at most a page
+// waits while the next one is on its way.
+static bool has_space(const struct kinesis_reader *reader,
+                      const struct kinesis_ahead *ahead)
+{
+    size_t limit = next_limit(reader, ahead->room);
+
+    if (!ahead->records)
+        return ahead->room > 0;
+    return ahead->records <= limit &&
+           ahead->bytes + limit * reader->average_bytes <= KINESIS_AHEAD_BYTES;
+}
+
+static bool is_waiting(const struct kinesis_reader *reader,
+                       const struct kinesis_ahead *ahead)
+{
+    return reader->in_flight == KINESIS_CALL_NONE && !reader->ended &&
+           reader->failure.code == ERROR_NONE && has_space(reader, ahead);
+}
+
+static enum kinesis_call choose(struct kinesis_reader *reader, int64_t now_ms)
+{
+    if (reader->asks_for_end && reader->quiet >= QUIET_READS &&
+        now_ms >= reader->ask_again_ms)
+        return KINESIS_CALL_SHARDS;
+    if (reader->iterator && now_ms - reader->iterator_at_ms > ITERATOR_FRESH_MS)
+        drop_iterator(reader);
+    return reader->iterator ? KINESIS_CALL_RECORDS : KINESIS_CALL_ITERATOR;
+}
+
+enum kinesis_call kinesis_reader_next(struct kinesis_reader *reader,
+                                      const struct kinesis_ahead *ahead,
+                                      int64_t now_ms)
+{
+    if (!is_waiting(reader, ahead) || now_ms < reader->due_ms)
+        return KINESIS_CALL_NONE;
+    reader->in_flight = choose(reader, now_ms);
+    reader->limit = next_limit(reader, ahead->room);
+    reader->sent_ms = now_ms;
+    return reader->in_flight;
+}
+
+int64_t kinesis_reader_deadline_ms(const struct kinesis_reader *reader,
+                                   const struct kinesis_ahead *ahead)
+{
+    return is_waiting(reader, ahead) ? reader->due_ms : CLOCK_NEVER;
+}
+
+static void landed(struct kinesis_reader *reader, enum kinesis_call call)
+{
+    assert(reader->in_flight == call);
+    (void)call;
+    reader->in_flight = KINESIS_CALL_NONE;
+}
+
+void kinesis_reader_got_nothing(struct kinesis_reader *reader)
+{
+    reader->in_flight = KINESIS_CALL_NONE;
+}
+
+void kinesis_reader_got_iterator(struct kinesis_reader *reader, char *iterator,
+                                 int64_t asked_wall_ms, int64_t now_ms)
+{
+    landed(reader, KINESIS_CALL_ITERATOR);
+    drop_iterator(reader);
+    reader->iterator = iterator;
+    reader->iterator_at_ms = reader->sent_ms;
+    reader->due_ms = now_ms;
+    // A second LATEST would skip what was put since the first.
+    if (reader->start.position == KINESIS_LATEST)
+        move_start(reader, (struct kinesis_start){
+                               .position = KINESIS_AT_TIMESTAMP,
+                               .timestamp_ms = asked_wall_ms - SKEW_MS});
+}
+
+static void note_position(struct kinesis_reader *reader,
+                          const struct kinesis_page *page)
+{
+    struct bytes last;
+
+    if (!page->count)
+        return;
+    last = page->chunk->records[page->count - 1].id;
+    move_start(reader,
+               (struct kinesis_start){.position = KINESIS_AFTER_SEQUENCE_NUMBER,
+                                      .sequence_number =
+                                          mem_strndup(last.data, last.size)});
+}
+
+// A page is as many records as the poller gets through before the next one is
+// there, up to what fits PAGE_BYTES.
+static void size_pages(struct kinesis_reader *reader,
+                       const struct kinesis_page *page, bool is_dry)
+{
+    size_t fitting;
+
+    if (!page->count)
+        return;
+    reader->average_bytes = page->bytes / page->count + sizeof(struct record);
+    fitting = PAGE_BYTES / reader->average_bytes;
+    reader->fitting_limit = smaller(larger(fitting, 1), KINESIS_RECORDS_LIMIT);
+    if (is_dry && reader->fed)
+        reader->page_limit =
+            smaller(2 * reader->page_limit, KINESIS_RECORDS_LIMIT);
+    reader->fed = true;
+}
+
+static void relax_pace(struct kinesis_reader *reader)
+{
+    int64_t above = reader->pace_ms - reader->base_pace_ms;
+
+    reader->pace_ms -= above > 8 ? above / 8 : above;
+}
+
+// An end that names no children may be a gap in the answer: what follows is
+// asked for once more, from behind the last record.
+static void note_end(struct kinesis_reader *reader,
+                     const struct kinesis_page *page)
+{
+    drop_iterator(reader);
+    if (page->children || (reader->end_suspected && !page->count))
+        reader->ended = true;
+    reader->end_suspected = true;
+}
+
+void kinesis_reader_got_page(struct kinesis_reader *reader,
+                             struct kinesis_page *page,
+                             const struct kinesis_ahead *ahead, int64_t now_ms)
+{
+    bool is_behind = page->millis_behind > 0 || page->count >= reader->limit;
+    int64_t wait_ms = !is_behind                        ? reader->idle_ms
+                      : page->count                     ? reader->pace_ms
+                      : reader->pace_ms > EMPTY_PACE_MS ? reader->pace_ms
+                                                        : EMPTY_PACE_MS;
+
+    landed(reader, KINESIS_CALL_RECORDS);
+    reader->failures = reader->server_errors = reader->renewals = 0;
+    reader->quiet = is_behind || page->count ? 0 : reader->quiet + 1;
+    reader->due_ms = reader->sent_ms + wait_ms;
+    note_position(reader, page);
+    size_pages(reader, page, is_behind && !ahead->records);
+    relax_pace(reader);
+    if (!page->next_iterator) {
+        reader->due_ms = now_ms;
+        note_end(reader, page);
+        return;
+    }
+    free(reader->iterator);
+    reader->iterator = page->next_iterator;
+    page->next_iterator = NULL;
+    reader->iterator_at_ms = reader->sent_ms;
+    reader->end_suspected = reader->end_suspected && !page->count;
+}
+
+void kinesis_reader_got_closed(struct kinesis_reader *reader, bool closed,
+                               int64_t now_ms)
+{
+    landed(reader, KINESIS_CALL_SHARDS);
+    reader->ended = closed;
+    reader->ask_again_ms = now_ms + ASK_AGAIN_MS;
+}
+
+// ---- what a refusal means (wire.md section 2.9) ----------------------------
+
+enum reaction {
+    REACT_FAIL,  // the poller ends
+    REACT_RETRY, // soon
+    REACT_SLOW,  // later, and slower from then on
+    REACT_PAUSE, // much later: somebody must mend a key first
+    REACT_RENEW, // with a new iterator
+    REACT_DOUBT, // the iterator, then the position
+};
+
+static const struct {
+    const char *code;
+    enum reaction reaction;
+} reactions[] = {
+    {"ProvisionedThroughputExceededException", REACT_SLOW},
+    {"LimitExceededException", REACT_SLOW},
+    {"ThrottlingException", REACT_SLOW},
+    {"KMSThrottlingException", REACT_SLOW},
+    {"ExpiredIteratorException", REACT_RENEW},
+    {"InvalidArgumentException", REACT_DOUBT},
+    {"KMSDisabledException", REACT_PAUSE},
+    {"KMSInvalidStateException", REACT_PAUSE},
+    {"KMSAccessDeniedException", REACT_PAUSE},
+    {"KMSNotFoundException", REACT_PAUSE},
+    {"KMSOptInRequired", REACT_PAUSE},
+};
+
+static enum reaction by_error(enum error_code code)
+{
+    switch (code) {
+    case ERROR_THROTTLED:
+        return REACT_SLOW;
+    case ERROR_TRANSIENT:
+    case ERROR_STOPPED:
+        return REACT_RETRY;
+    case ERROR_NONE:
+    case ERROR_INVALID:
+    case ERROR_DENIED:
+    case ERROR_NOT_FOUND:
+    case ERROR_LOST:
+        break;
+    }
+    return REACT_FAIL;
+}
+
+static enum reaction react(const struct kinesis_refusal *refusal)
+{
+    for (size_t i = 0; i < sizeof(reactions) / sizeof(reactions[0]); i++)
+        if (!strcmp(refusal->code, reactions[i].code))
+            return reactions[i].reaction;
+    return by_error(refusal->error->code);
+}
+
+static void retry(struct kinesis_reader *reader, int64_t now_ms)
+{
+    reader->due_ms =
+        now_ms + RETRY_FLOOR_MS +
+        random_full_jitter_ms(&reader->random, RETRY_BASE_MS, RETRY_MAXIMUM_MS,
+                              reader->failures++);
+}
+
+static void slow_down(struct kinesis_reader *reader, int64_t now_ms)
+{
+    int64_t pace_ms = reader->pace_ms ? 2 * reader->pace_ms : EMPTY_PACE_MS;
+
+    reader->pace_ms = pace_ms < SLOWEST_PACE_MS ? pace_ms : SLOWEST_PACE_MS;
+    reader->due_ms =
+        now_ms + THROTTLED_FLOOR_MS +
+        random_full_jitter_ms(&reader->random, THROTTLED_FLOOR_MS,
+                              THROTTLED_MAXIMUM_MS, reader->failures++);
+}
+
+static void fail(struct kinesis_reader *reader, const struct error *err)
+{
+    reader->failure = *err;
+    if (reader->start.position == KINESIS_AFTER_SEQUENCE_NUMBER)
+        error_wrap(&reader->failure, "after %s", reader->start.sequence_number);
+}
+
+// The first new iterator is asked for at once, the next ones ever later.
+static void renew(struct kinesis_reader *reader, int64_t now_ms)
+{
+    drop_iterator(reader);
+    reader->due_ms = now_ms;
+    if (reader->renewals++)
+        retry(reader, now_ms);
+}
+
+static void doubt(struct kinesis_reader *reader, enum kinesis_call call,
+                  const struct kinesis_refusal *refusal, int64_t now_ms)
+{
+    if (call == KINESIS_CALL_ITERATOR || reader->renewals >= DOUBTS_LIMIT)
+        fail(reader, refusal->error);
+    else
+        renew(reader, now_ms);
+}
+
+// A body over the client's limit comes without a code of AWS's.
+static bool is_too_large(enum kinesis_call call,
+                         const struct kinesis_refusal *refusal)
+{
+    return call == KINESIS_CALL_RECORDS && !refusal->code[0] &&
+           refusal->status == 200 && refusal->error->code == ERROR_INVALID;
+}
+
+static void retry_server_error(struct kinesis_reader *reader,
+                               const struct kinesis_refusal *refusal,
+                               int64_t now_ms)
+{
+    // kinesis-mock and moto answer so to an iterator that they cannot read.
+    if (refusal->status >= 500 && reader->iterator &&
+        ++reader->server_errors == SERVER_ERRORS_LIMIT)
+        drop_iterator(reader);
+    retry(reader, now_ms);
+}
+
+void kinesis_reader_got_refusal(struct kinesis_reader *reader,
+                                const struct kinesis_refusal *refusal,
+                                int64_t now_ms)
+{
+    enum kinesis_call call = reader->in_flight;
+
+    reader->in_flight = KINESIS_CALL_NONE;
+    if (call == KINESIS_CALL_SHARDS) {
+        reader->ask_again_ms = now_ms + ASK_AGAIN_MS;
+        return;
+    }
+    if (is_too_large(call, refusal) && reader->limit > 1) {
+        reader->fitting_limit = reader->limit / 2;
+        reader->due_ms = now_ms;
+        return;
+    }
+    switch (react(refusal)) {
+    case REACT_FAIL:
+        fail(reader, refusal->error);
+        break;
+    case REACT_RETRY:
+        retry_server_error(reader, refusal, now_ms);
+        break;
+    case REACT_SLOW:
+        slow_down(reader, now_ms);
+        break;
+    case REACT_PAUSE:
+        reader->due_ms = now_ms + PAUSE_MS +
+                         (int64_t)random_below(&reader->random, PAUSE_MS / 4);
+        break;
+    case REACT_RENEW:
+        renew(reader, now_ms);
+        break;
+    case REACT_DOUBT:
+        doubt(reader, call, refusal, now_ms);
+        break;
+    }
+}
