@@ -356,7 +356,8 @@ static void transfer_failed(struct aws_client *client, struct call *call,
     call->reply.status = 0;
     call->reply.code[0] = '\0';
     buffer_finish(&call->reply.body);
-    if (lane_answer(call->lane)->over_limit) {
+    call->reply.over_limit = lane_answer(call->lane)->over_limit;
+    if (call->reply.over_limit) {
         error_set(err, ERROR_INVALID, "answer over %zu bytes",
                   aws_session_response_limit(client->session));
         fail(client, call);

@@ -61,6 +61,7 @@ struct aws_reply {
     char code[96]; // AWS's code without prefix: "QueueDoesNotExist"; "" if none
     bool not_json; // an error whose body was neither JSON nor CBOR: a hint
                    // that the server speaks another protocol
+    bool over_limit; // the answer was larger than the session allows
     char content_type[64];
     int64_t sent_ms, received_ms; // monotonic; of the last attempt
 };

@@ -33,7 +33,7 @@ struct kinesis_source {
     enum kinesis_protocol protocol;
     int64_t asked_wall_ms; // when the iterator in flight was asked for
     char *shards_token;    // owned; the next page of the ListShards going on
-    size_t room;           // as of the last poll
+    size_t room; // records that the poller still takes, as of the last poll
     bool stopping;
     bool was_ended; // said in the log
     struct log_repeat trouble;
@@ -250,22 +250,19 @@ static void log_trouble(struct kinesis_source *self, const struct error *err,
     self->trouble.suppressed = 0;
 }
 
-static void take_refusal(struct kinesis_source *self, const char *code,
-                         int status, const struct error *err, int64_t now_ms)
+static void take_refusal(struct kinesis_source *self,
+                         const struct kinesis_refusal *refusal, int64_t now_ms)
 {
     enum kinesis_call call = self->reader.in_flight;
 
-    kinesis_reader_got_refusal(
-        &self->reader,
-        &(struct kinesis_refusal){.code = code, .status = status, .error = err},
-        now_ms);
+    kinesis_reader_got_refusal(&self->reader, refusal, now_ms);
     if (call == KINESIS_CALL_SHARDS) {
         free(self->shards_token);
         self->shards_token = NULL;
     }
     // An iterator's expiry is the way of the world.
-    if (strcmp(code, "ExpiredIteratorException") != 0)
-        log_trouble(self, err, now_ms);
+    if (strcmp(refusal->code, "ExpiredIteratorException") != 0)
+        log_trouble(self, refusal->error, now_ms);
 }
 
 static void log_end(struct kinesis_source *self)
@@ -277,24 +274,45 @@ static void log_end(struct kinesis_source *self)
              LOG_STR("after", self->reader.start.sequence_number));
 }
 
+static void take_failure(struct kinesis_source *self,
+                         const struct aws_reply *reply, int64_t now_ms)
+{
+    if (refuses_cbor(self, reply))
+        fall_back_to_json(self, &reply->error);
+    else
+        take_refusal(self,
+                     &(struct kinesis_refusal){.code = reply->code,
+                                               .status = reply->status,
+                                               .over_limit = reply->over_limit,
+                                               .error = &reply->error},
+                     now_ms);
+}
+
+// The server took the call, but what it answered cannot be read.
+static void take_garble(struct kinesis_source *self,
+                        const struct aws_reply *reply, const struct error *err,
+                        int64_t now_ms)
+{
+    if (speaks_cbor(self) && reply->kind != KINESIS_CALL_SHARDS)
+        fall_back_to_json(self, err);
+    else
+        take_refusal(self,
+                     &(struct kinesis_refusal){
+                         .code = "", .status = reply->status, .error = err},
+                     now_ms);
+}
+
 static void kinesis_reply(struct source *source, struct aws_reply *reply,
                           int64_t now_ms)
 {
     struct kinesis_source *self = self_of(source);
     struct error err = {0};
 
-    if (reply->ok && read_reply(self, reply, now_ms, &err)) {
-        log_end(self);
-        return;
-    }
-    if (!reply->ok && refuses_cbor(self, reply))
-        fall_back_to_json(self, &reply->error);
-    else if (!reply->ok)
-        take_refusal(self, reply->code, reply->status, &reply->error, now_ms);
-    else if (speaks_cbor(self) && reply->kind != KINESIS_CALL_SHARDS)
-        fall_back_to_json(self, &err);
-    else
-        take_refusal(self, "", reply->status, &err, now_ms);
+    if (!reply->ok)
+        take_failure(self, reply, now_ms);
+    else if (!read_reply(self, reply, now_ms, &err))
+        take_garble(self, reply, &err, now_ms);
+    log_end(self);
 }
 
 // ---- records ---------------------------------------------------------------
@@ -308,13 +326,17 @@ static struct record *take_waiting(struct kinesis_source *self)
     return record;
 }
 
+// A page may hold more than the poller has room for: the rest waits here, where
+// it keeps the next page from being read.
 static struct record *kinesis_next(struct source *source)
 {
     struct kinesis_source *self = self_of(source);
-    struct record *record = take_waiting(self);
+    struct record *record = self->room ? take_waiting(self) : NULL;
 
-    if (record)
-        self->out++;
+    if (!record)
+        return NULL;
+    self->room--;
+    self->out++;
     return record;
 }
 
@@ -340,8 +362,11 @@ static int64_t kinesis_deadline_ms(const struct source *source)
     const struct kinesis_source *self = const_self_of(source);
     struct kinesis_ahead ahead = ahead_of(self);
 
-    return self->stopping ? CLOCK_NEVER
-                          : kinesis_reader_deadline_ms(&self->reader, &ahead);
+    if (self->stopping)
+        return CLOCK_NEVER;
+    if (self->waiting.count && self->room)
+        return 0; // there is more to take, now
+    return kinesis_reader_deadline_ms(&self->reader, &ahead);
 }
 
 // A read has no side effect, so it is cut off rather than waited out.

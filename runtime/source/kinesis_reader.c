@@ -345,14 +345,6 @@ static void doubt(struct kinesis_reader *reader, enum kinesis_call call,
         renew(reader, now_ms);
 }
 
-// A body over the client's limit comes without a code of AWS's.
-static bool is_too_large(enum kinesis_call call,
-                         const struct kinesis_refusal *refusal)
-{
-    return call == KINESIS_CALL_RECORDS && !refusal->code[0] &&
-           refusal->status == 200 && refusal->error->code == ERROR_INVALID;
-}
-
 static void retry_server_error(struct kinesis_reader *reader,
                                const struct kinesis_refusal *refusal,
                                int64_t now_ms)
@@ -375,7 +367,7 @@ void kinesis_reader_got_refusal(struct kinesis_reader *reader,
         reader->ask_again_ms = now_ms + ASK_AGAIN_MS;
         return;
     }
-    if (is_too_large(call, refusal) && reader->limit > 1) {
+    if (refusal->over_limit && reader->limit > 1) {
         reader->fitting_limit = reader->limit / 2;
         reader->due_ms = now_ms;
         return;

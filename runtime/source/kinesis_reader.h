@@ -51,6 +51,7 @@ struct kinesis_ahead { // arrived, not handed out
 struct kinesis_refusal { // a call that failed
     const char *code;    // AWS's, or ""
     int status;          // HTTP, or 0
+    bool over_limit;     // the answer was larger than we take
     const struct error *error;
 };
 

@@ -225,6 +225,7 @@ static void refuse(const char *code, int status, enum error_code error)
 
     (void)snprintf(reply.code, sizeof(reply.code), "%s", code);
     reply.not_json = !*code && error == ERROR_TRANSIENT;
+    reply.over_limit = !*code && error == ERROR_INVALID;
     error_set(&reply.error, error, "GetRecords http://there: %s: no", code);
     deliver(&reply);
 }
@@ -282,15 +283,27 @@ static void start_reading(void)
     expect_body_contains("\"ShardIterator\":\"i0\"");
 }
 
-// Take what waits and settle it. Returns how many.
-static size_t drain(void)
+// Take at most so many records and settle them. Returns how many.
+static size_t take(size_t most)
 {
     struct record *record;
     size_t count = 0;
 
-    while ((record = source_next(fake.source))) {
+    while (count < most && (record = source_next(fake.source))) {
         source_settle(fake.source, record, SOURCE_DONE, -1, now());
         count++;
+    }
+    return count;
+}
+
+// Take all that waits, in as many rounds as the room makes it.
+static size_t drain(void)
+{
+    size_t count = 0, taken;
+
+    while ((taken = take(SIZE_MAX))) {
+        count += taken;
+        poll();
     }
     return count;
 }
@@ -449,13 +462,29 @@ static void test_at_most_a_page_waits_while_one_is_read(void **state)
     expect_call("GetRecords");
     answer_page(&(struct page){
         .first = 1001, .count = 1000, .next = "i2", .behind = 1});
-    expect_no_call(); // 2000 wait
+    expect_no_call();                      // 2000 wait
+    assert_int_equal(take(SIZE_MAX), 100); // all that there is room for
     assert_true(source_deadline_ms(fake.source) == CLOCK_NEVER);
-    for (int i = 0; i < 1000; i++)
-        source_settle(fake.source, source_next(fake.source), SOURCE_DONE, -1,
-                      now());
+    for (int i = 0; i < 9; i++) {
+        expect_no_call();
+        assert_int_equal(take(SIZE_MAX), 100);
+    }
     expect_call("GetRecords");
     drain();
+}
+
+static void test_what_was_not_taken_is_offered_again(void **state)
+{
+    (void)state;
+    start_reading();
+    answer_page(&(struct page){.first = 1, .count = 150, .next = "i1"});
+    assert_int_equal(take(SIZE_MAX), 100);
+    assert_true(source_deadline_ms(fake.source) > now());
+    fake.room = 60;
+    poll();
+    assert_true(source_deadline_ms(fake.source) <= now());
+    assert_int_equal(take(SIZE_MAX), 50);
+    assert_int_equal(source_deadline_ms(fake.source), now() + 1000);
 }
 
 static void test_nothing_is_read_without_room(void **state)
@@ -524,15 +553,15 @@ static void test_an_answer_over_the_limit_is_asked_for_in_halves(void **state)
 {
     (void)state;
     start_reading();
-    refuse("", 200, ERROR_INVALID);
+    refuse("", 0, ERROR_INVALID);
     expect_call("GetRecords");
     expect_body_contains("\"Limit\":500");
     for (int limit = 250; limit > 0; limit /= 2) {
-        refuse("", 200, ERROR_INVALID);
+        refuse("", 0, ERROR_INVALID);
         expect_call("GetRecords");
     }
     expect_body_contains("\"Limit\":1}");
-    refuse("", 200, ERROR_INVALID);
+    refuse("", 0, ERROR_INVALID);
     expect_failure(ERROR_INVALID, "GetRecords");
 }
 
@@ -616,6 +645,7 @@ static void test_three_server_errors_cost_the_iterator(void **state)
     start_reading();
     answer_page(
         &(struct page){.first = 1, .count = 3, .next = "i1", .behind = 1});
+    drain();
     expect_call("GetRecords");
     refuse("", 500, ERROR_TRANSIENT);
     expect_call_between(100, 350, "GetRecords");
@@ -624,7 +654,6 @@ static void test_three_server_errors_cost_the_iterator(void **state)
     refuse("", 500, ERROR_TRANSIENT);
     expect_call_between(100, 1100, "GetShardIterator");
     expect_body_contains("\"StartingSequenceNumber\":\"3\"");
-    drain();
 }
 
 static void test_an_iterator_that_is_refused_is_doubted_thrice(void **state)
@@ -655,9 +684,9 @@ static void test_throttling_keeps_the_iterator_and_slows_down(void **state)
     expect_call_between(1000, 3000, "GetRecords");
     answer_page(
         &(struct page){.first = 1, .count = 3, .next = "i1", .behind = 1});
+    drain();
     // Unlimited before, from now on paced.
     expect_call_between(200, 400, "GetRecords");
-    drain();
 }
 
 static void test_the_pace_recovers(void **state)
@@ -672,7 +701,7 @@ static void test_the_pace_recovers(void **state)
         expect_call("GetRecords");
         answer_page(&(struct page){
             .first = i + 1, .count = 1, .next = "i1", .behind = 1});
-        drain();
+        assert_int_equal(take(SIZE_MAX), 1);
         wait_ms = source_deadline_ms(fake.source) - now();
         if (wait_ms > 0)
             sim_clock_advance(&fake.time, wait_ms);
@@ -1172,6 +1201,7 @@ int main(void)
         STORY(test_empty_pages_behind_the_tip_are_paced),
         STORY(test_aws_gets_five_calls_a_second),
         STORY(test_at_most_a_page_waits_while_one_is_read),
+        STORY(test_what_was_not_taken_is_offered_again),
         STORY(test_nothing_is_read_without_room),
         STORY(test_the_limit_follows_the_room),
         STORY(test_a_poller_that_runs_dry_gets_larger_pages),
