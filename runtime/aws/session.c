@@ -40,6 +40,7 @@ struct aws_session {
     // Shared.
     _Atomic int64_t offsets_ms[AWS_SERVICE_COUNT];
     _Atomic(char *) account; // owned; set once, when it becomes known
+    atomic_int sqs_protocol; // found out; AWS_SQS_AUTO: not yet
 };
 
 static const char *environment(const char *name)
@@ -302,6 +303,19 @@ size_t aws_session_response_limit(const struct aws_session *session)
     int64_t limit = session->config->response_limit;
 
     return limit > 0 ? (size_t)limit : RESPONSE_LIMIT;
+}
+
+int aws_session_sqs_protocol(const struct aws_session *session)
+{
+    int configured = session->config->sqs_protocol;
+
+    return configured != AWS_SQS_AUTO ? configured
+                                      : atomic_load(&session->sqs_protocol);
+}
+
+void aws_session_set_sqs_protocol(struct aws_session *session, int protocol)
+{
+    atomic_store(&session->sqs_protocol, protocol);
 }
 
 int64_t aws_session_offset_ms(const struct aws_session *session,

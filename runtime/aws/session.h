@@ -49,6 +49,11 @@ const char *aws_session_endpoint(const struct aws_session *session,
  * provider), else "000000000000". Borrowed. */
 const char *aws_session_account(const struct aws_session *session);
 
+/* enum aws_sqs_protocol of SQS's endpoint: as configured, or as one of its
+ * users has found out; AWS_SQS_AUTO: nobody knows yet. */
+int aws_session_sqs_protocol(const struct aws_session *session);
+void aws_session_set_sqs_protocol(struct aws_session *session, int protocol);
+
 /* Fetch credentials now, for `validate --online` and a clear error at start.
  * Blocks up to the provider's timeouts. */
 bool aws_session_check_credentials(struct aws_session *session,

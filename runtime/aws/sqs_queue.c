@@ -21,7 +21,8 @@ enum step { STEP_URL, STEP_ATTRIBUTES, STEP_FOUND };
 
 struct sqs_queue {
     // Set by create, never changed.
-    struct aws_client *client; // borrowed
+    struct aws_session *session; // borrowed
+    struct aws_client *client;   // borrowed
     struct log log;
     char *name, *account; // owned; NULL: not given
     bool has_given_url, wants_attributes;
@@ -66,6 +67,7 @@ struct sqs_queue *sqs_queue_create(const struct sqs_queue_options *options)
     struct sqs_queue *queue = mem_calloc(1, sizeof(*queue));
 
     *queue = (struct sqs_queue){
+        .session = options->session,
         .client = options->client,
         .log = *options->log,
         .name = mem_strdup(options->name),
@@ -74,10 +76,7 @@ struct sqs_queue *sqs_queue_create(const struct sqs_queue_options *options)
         .wants_attributes = options->wants_attributes,
         .owner = options->owner,
         .kind = options->kind,
-        .facts = {.protocol = options->protocol == AWS_SQS_QUERY ? AWS_QUERY
-                                                                 : AWS_JSON_10,
-                  .visibility_s = -1},
-        .is_decided = options->protocol != AWS_SQS_AUTO,
+        .facts = {.protocol = AWS_JSON_10, .visibility_s = -1},
         .random = {.state = options->seed}};
     if (options->url)
         set_url(queue, mem_strdup(options->url));
@@ -95,6 +94,27 @@ void sqs_queue_destroy(struct sqs_queue *queue)
     free(queue->path);
     free(queue->arn);
     free(queue);
+}
+
+// What is configured, or what another queue of the endpoint has found out.
+static void use_known_protocol(struct sqs_queue *queue)
+{
+    int protocol = aws_session_sqs_protocol(queue->session);
+
+    if (queue->is_decided || protocol == AWS_SQS_AUTO)
+        return;
+    queue->facts.protocol = protocol == AWS_SQS_QUERY ? AWS_QUERY : AWS_JSON_10;
+    queue->is_decided = true;
+}
+
+static void decide_protocol(struct sqs_queue *queue)
+{
+    if (queue->is_decided)
+        return;
+    queue->is_decided = true;
+    aws_session_set_sqs_protocol(
+        queue->session,
+        queue->facts.protocol == AWS_QUERY ? AWS_SQS_QUERY : AWS_SQS_JSON);
 }
 
 static void send_call(struct sqs_queue *queue)
@@ -122,8 +142,10 @@ static void send_call(struct sqs_queue *queue)
 void sqs_queue_poll(struct sqs_queue *queue, int64_t now_ms)
 {
     if (queue->step != STEP_FOUND && !queue->is_asking &&
-        !queue->failure.code && now_ms >= queue->due_ms)
+        !queue->failure.code && now_ms >= queue->due_ms) {
+        use_known_protocol(queue);
         send_call(queue);
+    }
 }
 
 static bool is_markup(const struct buffer *body)
@@ -142,7 +164,7 @@ static bool is_foreign(const struct aws_reply *reply,
 {
     if (reply->ok)
         return is_markup(&reply->body) != (protocol == AWS_QUERY);
-    if (reply->status < 400 || reply->status >= 500)
+    if (reply->status < 200 || reply->status >= 500)
         return false;
     if (sqs_answer_is_unknown_operation(reply) || reply->status == 415)
         return true;
@@ -226,7 +248,7 @@ static void answered(struct sqs_queue *queue, struct aws_reply *reply,
         wait_and_say(queue, &err, now_ms);
         return;
     }
-    queue->is_decided = true;
+    decide_protocol(queue);
     move_on(queue);
 }
 

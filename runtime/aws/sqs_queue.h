@@ -3,7 +3,7 @@
  * name is known, its ARN and visibility timeout where they are wanted, and
  * whether the server speaks JSON or only the older Query protocol. That is
  * decided on these harmless calls, by the rules at the end of wire.md section
- * 1.9, and then kept.
+ * 1.9, and then kept by the session for all of its endpoint's queues.
  *
  * A queue that does not exist is waited for, and said once a minute.
  *
@@ -17,17 +17,18 @@
 
 #include "aws/client.h"
 
+struct aws_session;
 struct error;
 struct log;
 struct sqs_queue;
 
 struct sqs_queue_options {
-    struct aws_client *client; // borrowed
-    const struct log *log;     // copied
-    const char *url;           // copied; NULL: asked for
-    const char *name;          // copied; may be NULL when there is a url
-    const char *account;       // copied; its owner's, or NULL
-    int protocol;              // enum aws_sqs_protocol
+    struct aws_session *session; // borrowed
+    struct aws_client *client;   // borrowed
+    const struct log *log;       // copied
+    const char *url;             // copied; NULL: asked for
+    const char *name;            // copied; may be NULL when there is a url
+    const char *account;         // copied; its owner's, or NULL
     bool wants_attributes;
     void *owner; // of the calls
     int kind;

@@ -119,12 +119,12 @@ static struct sqs_queue *create_queue(struct sqs *sqs,
     AUTO_FREE char *account = account_of(options->arn);
 
     return sqs_queue_create(
-        &(struct sqs_queue_options){.client = options->client,
+        &(struct sqs_queue_options){.session = options->session,
+                                    .client = options->client,
                                     .log = options->log,
                                     .url = options->queue_url,
                                     .name = options->queue,
                                     .account = account,
-                                    .protocol = options->protocol,
                                     .wants_attributes = true,
                                     .owner = sqs,
                                     .kind = KIND_QUEUE,
@@ -398,7 +398,7 @@ static void sqs_settle_one(struct source *source, struct record *record,
         return;
     case SOURCE_AGAIN:
         if (delay_ms < 0)
-            sqs_settle_leave(sqs->settle, record);
+            record_release(record);
         else
             sqs_settle_return(sqs->settle, record,
                               delay_s(record, delay_ms, now_ms), now_ms);
@@ -468,6 +468,7 @@ static void sqs_counts(const struct source *source,
     const struct sqs *sqs = sqs_of_const(source);
 
     counts->received = sqs->received;
+    counts->waits = sqs_queue_is_missing(sqs->queue);
     sqs_settle_counts(sqs->settle, counts);
 }
 

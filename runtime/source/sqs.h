@@ -6,9 +6,9 @@
  *
  * A queue that does not exist yet is waited for, and said once a minute.
  *
- * Of every record received, source_counts says in the end that it was deleted,
- * returned (at once or after a delay) or left hidden until its visibility
- * timeout (it failed, or could not be settled).
+ * Of source_counts: returned is what became visible again, at once or after a
+ * delay; left_hidden what could not be settled, or not be trusted. What the
+ * poller itself leaves to the visibility timeout is in neither.
  */
 #ifndef POLLARD_SQS_H
 #define POLLARD_SQS_H
@@ -33,7 +33,6 @@ struct sqs_options {
     int64_t minimum_receives, maximum_receives; // in flight, 1 or more
     int64_t visibility_timeout_ms;              // -1: the queue's own
     int64_t wait_ms;                            // long poll, 0 to 20 s
-    int protocol;                               // enum aws_sqs_protocol
     uint64_t seed;
 };
 

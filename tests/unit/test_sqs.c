@@ -27,6 +27,9 @@ void __wrap_aws_client_no_more_retries(struct aws_client *client,
                                        const void *owner);
 const char *__wrap_aws_session_region(const struct aws_session *session);
 const char *__wrap_aws_session_account(const struct aws_session *session);
+int __wrap_aws_session_sqs_protocol(const struct aws_session *session);
+void __wrap_aws_session_set_sqs_protocol(struct aws_session *session,
+                                         int protocol);
 
 void __wrap_aws_client_send(struct aws_client *client,
                             struct aws_request *request)
@@ -59,7 +62,20 @@ const char *__wrap_aws_session_account(const struct aws_session *session)
     return "123456789012";
 }
 
+// The test's session is what is known of the protocol.
+int __wrap_aws_session_sqs_protocol(const struct aws_session *session)
+{
+    return *(const int *)(const void *)session;
+}
+
+void __wrap_aws_session_set_sqs_protocol(struct aws_session *session,
+                                         int protocol)
+{
+    *(int *)(void *)session = protocol;
+}
+
 struct world {
+    int protocol; // first: the session
     struct fake_aws fake;
     struct sim_clock clock;
     struct log log; // silent
@@ -70,7 +86,8 @@ struct world {
     size_t out_count;
 };
 
-static struct world *world_create(const struct sqs_options *options)
+static struct world *world_speaking(int protocol,
+                                    const struct sqs_options *options)
 {
     struct world *world = mem_calloc(1, sizeof(*world));
     struct sqs_options all = *options;
@@ -79,6 +96,8 @@ static struct world *world_create(const struct sqs_options *options)
     sim_clock_init(&world->clock);
     world->digest = digest_create();
     world->room = 100;
+    world->protocol = protocol;
+    all.session = (struct aws_session *)(void *)&world->protocol;
     all.client = fake_aws_client(&world->fake);
     all.clock = &world->clock.clock;
     all.log = &world->log;
@@ -95,6 +114,11 @@ static struct world *world_create(const struct sqs_options *options)
     world->source = sqs_open(&all);
     source_poll(world->source, world->room, world->clock.now_ms);
     return world;
+}
+
+static struct world *world_create(const struct sqs_options *options)
+{
+    return world_speaking(AWS_SQS_AUTO, options);
 }
 
 static void world_destroy(struct world *world)
@@ -436,13 +460,13 @@ static void test_a_failed_message_is_left_or_delayed(void **state)
     (void)state;
     receive(world, 1, 2);
     settle_first(world, SOURCE_AGAIN, -1);
-    expect_counts(world, 2, 0, 0, 1);
+    expect_counts(world, 2, 0, 0, 0);
     settle_first(world, SOURCE_AGAIN, 2001);
     pass(world, 50);
     expect(world, "ChangeMessageVisibilityBatch",
            "{\"Id\":\"0\",\"ReceiptHandle\":\"r2\",\"VisibilityTimeout\":3}");
     accept(world, "ChangeMessageVisibilityBatch", 1);
-    expect_counts(world, 2, 0, 1, 1);
+    expect_counts(world, 2, 0, 1, 0);
     world_destroy(world);
 }
 
@@ -807,12 +831,15 @@ static void test_a_missing_queue_is_waited_for(void **state)
 {
     struct world *world =
         world_create(&(struct sqs_options){.queue = "orders"});
+    struct source_counts counts;
 
     (void)state;
     for (int i = 0; i < 20; i++) {
         refuse(world, "GetQueueUrl", 400, ERROR_NOT_FOUND, "QueueDoesNotExist");
         assert_null(source_failure(world->source));
         assert_int_equal(waiting(world, "GetQueueUrl"), 0);
+        source_counts(world->source, &counts);
+        assert_true(counts.waits);
         pass_to_deadline(world, 21000);
     }
     answer(world, "GetQueueUrl", "{\"QueueUrl\":\"" URL "\"}");
@@ -927,6 +954,7 @@ static void test_query_is_spoken_where_json_is_not_understood(void **state)
     (void)state;
     refuse(world, "GetQueueAttributes", 400, ERROR_INVALID, "MissingAction");
     expect_query(world);
+    assert_int_equal(world->protocol, AWS_SQS_QUERY); // for all other queues
     world_destroy(world);
 }
 
@@ -943,7 +971,7 @@ static void test_query_is_spoken_where_json_is_answered_in_xml(void **state)
 static void test_query_is_spoken_if_configured(void **state)
 {
     struct world *world =
-        world_create(&(struct sqs_options){.protocol = AWS_SQS_QUERY});
+        world_speaking(AWS_SQS_QUERY, &(struct sqs_options){0});
 
     (void)state;
     expect_query(world);
@@ -972,7 +1000,7 @@ static void test_a_5xx_decides_nothing(void **state)
 static void test_json_is_kept_if_configured(void **state)
 {
     struct world *world =
-        world_create(&(struct sqs_options){.protocol = AWS_SQS_JSON});
+        world_speaking(AWS_SQS_JSON, &(struct sqs_options){0});
 
     (void)state;
     refuse(world, "GetQueueAttributes", 400, ERROR_INVALID, "MissingAction");
