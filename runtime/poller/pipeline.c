@@ -266,8 +266,7 @@ static void finish_record(struct pipeline *pipeline, struct record *record,
     settle_add(&pipeline->settle, record, verdict);
 }
 
-/* A batch that could not start says that the next will not either: pause, and
- * let others have what waits. */
+/* Nothing runs and nothing can start: pause, and let others have what waits. */
 static void pause_queue(struct pipeline *pipeline)
 {
     retry_failed(&pipeline->retry, pipeline->now_ms);
@@ -284,10 +283,10 @@ static void finish_queue(struct pipeline *pipeline, struct batch *batch,
                       &line);
     window_put_back(&pipeline->window, &line);
     free(batch);
-    if (outcome->kind == OUTCOME_UNSTARTED)
-        pause_queue(pipeline);
-    else
+    if (outcome->kind != OUTCOME_UNSTARTED)
         retry_succeeded(&pipeline->retry);
+    else if (!pipeline->order.running)
+        pause_queue(pipeline);
 }
 
 static void cut_front(struct batch *batch, size_t count)
