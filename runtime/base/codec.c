@@ -50,14 +50,15 @@ static const uint8_t digits[256] = {
     ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
 };
 
-// The four digits at `in` as 24 bits; false when one of them is none.
-static bool decode_group(const unsigned char *in, uint32_t *group)
+// The four digits at `in` as 24 bits; false when one of them is none, which
+// wraps around to far above 63.
+static inline bool decode_group(const unsigned char *in, uint32_t *group)
 {
-    uint32_t a = digits[in[0]], b = digits[in[1]], c = digits[in[2]],
-             d = digits[in[3]];
+    uint32_t a = digits[in[0]] - 1u, b = digits[in[1]] - 1u,
+             c = digits[in[2]] - 1u, d = digits[in[3]] - 1u;
 
-    *group = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
-    return a && b && c && d;
+    *group = a << 18 | b << 12 | c << 6 | d;
+    return (a | b | c | d) < 64;
 }
 
 // The last group, of which padding leaves two or three digits. What they leave

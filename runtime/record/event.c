@@ -234,16 +234,20 @@ static size_t text_size(struct bytes text)
 #define MESSAGE_ATTRIBUTE_FRAME 80
 #define KINESIS_FRAME 320
 
-static size_t origin_size(const struct record_origin *origin)
+size_t event_origin_size(const struct record_origin *origin)
 {
-    return text_size(bytes_of(origin->arn)) +
-           text_size(bytes_of(origin->region));
+    size_t size =
+        text_size(bytes_of(origin->arn)) + text_size(bytes_of(origin->region));
+
+    if (origin->kind == RECORD_SQS)
+        return size + SQS_FRAME;
+    return size + KINESIS_FRAME + text_size(bytes_of(origin->shard)) +
+           text_size(bytes_of(origin->identity));
 }
 
 static size_t sqs_size(const struct record *record)
 {
-    size_t size = SQS_FRAME + origin_size(record->origin) +
-                  text_size(record->id) + text_size(record->receipt_handle) +
+    size_t size = text_size(record->id) + text_size(record->receipt_handle) +
                   text_size(record->data) + text_size(record->md5_of_body) +
                   text_size(record->md5_of_attributes);
 
@@ -264,14 +268,11 @@ static size_t sqs_size(const struct record *record)
 
 static size_t kinesis_size(const struct record *record)
 {
-    return KINESIS_FRAME + origin_size(record->origin) +
-           2 * text_size(record->id) + text_size(record->key) +
-           codec_base64_size(record->data.size) +
-           text_size(bytes_of(record->origin->shard)) +
-           text_size(bytes_of(record->origin->identity));
+    return 2 * text_size(record->id) + text_size(record->key) +
+           codec_base64_size(record->data.size);
 }
 
-size_t event_record_size(const struct record *record)
+size_t event_own_size(const struct record *record)
 {
     switch (record->origin->kind) {
     case RECORD_SQS:
@@ -280,4 +281,9 @@ size_t event_record_size(const struct record *record)
         return kinesis_size(record);
     }
     return 0;
+}
+
+size_t event_record_size(const struct record *record)
+{
+    return event_origin_size(record->origin) + event_own_size(record);
 }

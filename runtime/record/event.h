@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 
 struct record;
+struct record_origin;
 
 /* {"Records":[...]}. */
 void event_write(struct buffer *out, const struct record *const *records,
@@ -20,6 +21,11 @@ void event_write(struct buffer *out, const struct record *const *records,
 /* Upper estimate of one record's part, for the 6 MB cut; sources store it as
  * record->event_size. */
 size_t event_record_size(const struct record *record);
+
+/* Its two terms, for a source that reads many records at once: what all of an
+ * origin have in common, and the record's own. */
+size_t event_origin_size(const struct record_origin *origin);
+size_t event_own_size(const struct record *record);
 
 #define EVENT_LIMIT (6u * 1024 * 1024) // Lambda's synchronous payload cap
 #define EVENT_FRAME 16u                // {"Records":[]} and some

@@ -213,6 +213,7 @@ static bool read_record_member(struct document *in, struct bytes name,
 // The answer as it is being read.
 struct draft {
     const struct record_origin *origin;
+    size_t origin_size; // of each record's event
     int64_t received_ms;
     struct record *records; // owned until a chunk adopts it
     size_t capacity;
@@ -237,7 +238,8 @@ static bool read_record(struct document *in, struct draft *draft,
             return false;
     if (!record->id.data)
         return fail(in, "a record without SequenceNumber");
-    record->event_size = (uint32_t)event_record_size(record);
+    record->event_size =
+        (uint32_t)(draft->origin_size + event_own_size(record));
     draft->page->bytes += record->data.size + record->key.size;
     return true;
 }
@@ -317,8 +319,10 @@ bool kinesis_page_parse(struct buffer *body, bool cbor,
 {
     struct document in;
     struct kinesis_page read = {0};
-    struct draft draft = {
-        .origin = origin, .received_ms = received_ms, .page = &read};
+    struct draft draft = {.origin = origin,
+                          .origin_size = event_origin_size(origin),
+                          .received_ms = received_ms,
+                          .page = &read};
 
     open_document(&in, body, cbor);
     read_page(&in, &draft);
