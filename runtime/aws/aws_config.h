@@ -28,4 +28,8 @@ enum aws_sqs_protocol { AWS_SQS_AUTO, AWS_SQS_JSON, AWS_SQS_QUERY };
 
 extern const struct field aws_config_fields[];
 
+/* What the rows cannot say: regions and URLs. */
+void aws_config_check(const struct aws_config *config,
+                      const struct schema_map *map, struct problems *problems);
+
 #endif

@@ -1,5 +1,6 @@
 #include "config/schema.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +24,7 @@
 
 // One map on its way into one struct.
 struct apply {
-    const struct field *fields;
-    const struct schema_source *source;
-    const struct yaml_node *map; // NULL: defaults only
+    const struct schema_map *map;
     char *owner;
     struct problems *problems;
     const struct yaml_node **members; // owned; by row, NULL: not there
@@ -41,7 +40,7 @@ static bool complain(struct apply *apply, int line, int column, const char *key,
 static bool complain(struct apply *apply, int line, int column, const char *key,
                      const char *format, ...)
 {
-    struct key_path path = {.up = apply->source->path, .key = key};
+    struct key_path path = {.up = apply->map->path, .key = key};
     AUTO_FREE char *where = key_path_text(key ? &path : path.up);
     char text[TEXT_LIMIT];
     va_list args;
@@ -50,7 +49,7 @@ static bool complain(struct apply *apply, int line, int column, const char *key,
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     apply->ok = false;
-    return problems_add(apply->problems, apply->source->file, line, column,
+    return problems_add(apply->problems, apply->map->file, line, column,
                         "%s%s%s", where, *where ? ": " : "", text);
 }
 
@@ -65,18 +64,59 @@ static int column_of(const struct yaml_node *map)
     return map->key ? map->key_column : map->column;
 }
 
-const struct yaml_node *schema_find(const struct yaml_node *map,
+static const struct field *find_row(const struct field *fields,
+                                    const char *name)
+{
+    while (fields->name && strcmp(fields->name, name) != 0)
+        fields++;
+    return fields->name ? fields : NULL;
+}
+
+static const struct yaml_node *find_member(const struct yaml_node *node,
+                                           const struct field *field)
+{
+    const struct yaml_node *member = node ? node->first : NULL;
+
+    while (member && (!member->key || !schema_name_is(field, member->key)))
+        member = member->next;
+    return member;
+}
+
+const struct yaml_node *schema_find(const struct schema_map *map,
                                     const char *name)
 {
     AUTO_FREE char *first = mem_strndup(name, strcspn(name, "."));
+    const struct field *field = find_row(map->fields, first);
     const char *rest = name + strlen(first);
+    struct schema_map inner;
 
-    for (const struct yaml_node *member = map ? map->first : NULL; member;
-         member = member->next)
-        if (member->key && (!strcmp(member->key, first) ||
-                            schema_name_is_alias(first, member->key)))
-            return *rest ? schema_find(member, rest + 1) : member;
-    return NULL;
+    assert(field);
+    if (!*rest)
+        return find_member(map->node, field);
+    schema_enter(map, first, &inner);
+    return schema_find(&inner, rest + 1);
+}
+
+void schema_enter(const struct schema_map *outer, const char *name,
+                  struct schema_map *inner)
+{
+    const struct field *field = find_row(outer->fields, name);
+
+    assert(field);
+    *inner = *outer;
+    inner->fields = field->fields;
+    inner->node = find_member(outer->node, field);
+    inner->frame = (struct key_path){.up = outer->path, .key = field->name};
+    inner->path = &inner->frame;
+}
+
+void schema_enter_entry(const struct schema_map *outer,
+                        const struct yaml_node *entry, struct schema_map *inner)
+{
+    *inner = *outer;
+    inner->node = entry;
+    inner->frame = (struct key_path){.up = outer->path, .key = entry->key};
+    inner->path = &inner->frame;
 }
 
 static void refuse(struct apply *apply, const struct field *field,
@@ -120,19 +160,24 @@ static void read_number(struct apply *apply, const struct field *field,
     int64_t number;
 
     verdict = schema_value_number(field, node, &number);
+    store_number(field, apply->owner,
+                 verdict == SCHEMA_GOOD ? number : field->unset);
     if (verdict == SCHEMA_GOOD)
-        store_number(field, apply->owner, number);
+        return;
+    if (verdict == SCHEMA_PLANNED)
+        complain(apply, node->line, node->column, field->name,
+                 "%s: not implemented in this version of pollard", node->text);
     else
         refuse(apply, field, node, verdict);
 }
 
-static char *absolute_path(const struct schema_source *source, const char *path)
+static char *absolute_path(const struct schema_map *map, const char *path)
 {
     if (*path == '/')
         return mem_strdup(path);
     while (!strncmp(path, "./", 2))
         path += 2;
-    return mem_printf("%s/%s", source->folder, path);
+    return mem_printf("%s/%s", map->folder, path);
 }
 
 static void read_text(struct apply *apply, const struct field *field,
@@ -144,7 +189,7 @@ static void read_text(struct apply *apply, const struct field *field,
         refuse(apply, field, node, SCHEMA_MALFORMED);
     else
         *member = field->type == FIELD_TYPE_PATH
-                      ? absolute_path(apply->source, node->text)
+                      ? absolute_path(apply->map, node->text)
                       : mem_strdup(node->text);
 }
 
@@ -164,16 +209,12 @@ static void read_json(struct apply *apply, const struct field *field,
                  "\"%.60s\" has no form in JSON", wrong->text);
 }
 
-static void read_section(struct apply *apply, const struct field *field,
-                         const struct yaml_node *node)
+static void read_section(struct apply *apply, const struct field *field)
 {
-    struct key_path path = {.up = apply->source->path, .key = field->name};
-    struct schema_source source = *apply->source;
+    struct schema_map inner;
 
-    source.path = &path;
-    if (!apply_map(&(struct apply){.fields = field->fields,
-                                   .source = &source,
-                                   .map = node,
+    schema_enter(apply->map, field->name, &inner);
+    if (!apply_map(&(struct apply){.map = &inner,
                                    .owner = apply->owner + field->offset,
                                    .problems = apply->problems,
                                    .one_of = field->one_of}))
@@ -204,7 +245,7 @@ static void read_member(struct apply *apply, const struct field *field,
         read_json(apply, field, node);
         break;
     case FIELD_TYPE_SECTION:
-        read_section(apply, field, node);
+        read_section(apply, field);
         break;
     case FIELD_TYPE_PLANNED:
         complain(apply, node->key_line, node->key_column, field->name,
@@ -236,25 +277,25 @@ static void read_fallback(struct apply *apply, const struct field *field)
 static void use_default(struct apply *apply, const struct field *field)
 {
     if (field->type == FIELD_TYPE_SECTION)
-        read_section(apply, field, NULL);
+        read_section(apply, field);
     else if (field->fallback)
         read_fallback(apply, field);
     else if (field->unset)
         store_number(field, apply->owner, field->unset);
-    if (field->required && apply->map)
-        complain(apply, line_of(apply->map), column_of(apply->map), field->name,
-                 "missing; %s", field->help);
+    if (field->required && apply->map->node)
+        complain(apply, line_of(apply->map->node), column_of(apply->map->node),
+                 field->name, "missing. %s", field->help);
 }
 
 static void complain_of_unknown(struct apply *apply,
                                 const struct yaml_node *member)
 {
     const struct field *nearest =
-        schema_name_nearest(apply->fields, member->key);
+        schema_name_nearest(apply->map->fields, member->key);
     struct buffer allowed;
 
     buffer_init(&allowed, TEXT_LIMIT);
-    schema_name_list(apply->fields, &allowed);
+    schema_name_list(apply->map->fields, &allowed);
     complain(apply, member->key_line, member->key_column, member->key,
              "unknown key; %s %s%s", nearest ? "did you mean" : "allowed here:",
              nearest ? nearest->name : buffer_text(&allowed),
@@ -267,10 +308,10 @@ static void match_member(struct apply *apply, const struct yaml_node *member)
 {
     size_t row = 0;
 
-    while (apply->fields[row].name &&
-           !schema_name_is(&apply->fields[row], member->key))
+    while (apply->map->fields[row].name &&
+           !schema_name_is(&apply->map->fields[row], member->key))
         row++;
-    if (!apply->fields[row].name)
+    if (!apply->map->fields[row].name)
         complain_of_unknown(apply, member);
     else if (apply->members[row])
         complain(apply, member->key_line, member->key_column, member->key,
@@ -282,7 +323,7 @@ static void match_member(struct apply *apply, const struct yaml_node *member)
 
 static void apply_row(struct apply *apply, size_t row)
 {
-    const struct field *field = &apply->fields[row];
+    const struct field *field = &apply->map->fields[row];
 
     if (apply->members[row])
         read_member(apply, field, apply->members[row]);
@@ -303,47 +344,42 @@ static void check_one_of(struct apply *apply, size_t rows)
     if (given == 1 || apply->has_unknown)
         return;
     buffer_init(&allowed, TEXT_LIMIT);
-    schema_name_list(apply->fields, &allowed);
-    complain(apply, line_of(apply->map), column_of(apply->map), NULL,
-             "exactly one of these must be given: %s", buffer_text(&allowed));
+    schema_name_list(apply->map->fields, &allowed);
+    complain(apply, line_of(apply->map->node), column_of(apply->map->node),
+             NULL, "exactly one of these must be given: %s",
+             buffer_text(&allowed));
     buffer_finish(&allowed);
 }
 
 static bool apply_map(struct apply *apply)
 {
-    const struct yaml_node *map = apply->map;
+    const struct yaml_node *node = apply->map->node;
     size_t rows = 0;
 
     apply->ok = true;
-    if (map && map->type != YAML_MAP && !yaml_is_null(map)) {
-        complain(apply, map->line, map->column, NULL, "%s, not a mapping",
-                 map->type == YAML_LIST ? "a list" : "a single value");
-        apply->map = map = NULL;
-    }
-    while (apply->fields[rows].name)
+    if (node && node->type != YAML_MAP && !yaml_is_null(node))
+        return complain(apply, node->line, node->column, NULL,
+                        "%s, not a mapping",
+                        node->type == YAML_LIST ? "a list" : "a single value");
+    while (apply->map->fields[rows].name)
         rows++;
     apply->members = mem_calloc(rows, sizeof(*apply->members));
-    for (const struct yaml_node *member = map ? map->first : NULL; member;
+    for (const struct yaml_node *member = node ? node->first : NULL; member;
          member = member->next)
         match_member(apply, member);
     for (size_t row = 0; row < rows; row++)
         apply_row(apply, row);
-    if (map && apply->one_of)
+    if (node && apply->one_of)
         check_one_of(apply, rows);
     free(apply->members);
     return apply->ok;
 }
 
-bool schema_apply(const struct field *fields,
-                  const struct schema_source *source,
-                  const struct yaml_node *map, void *owner,
+bool schema_apply(const struct schema_map *map, void *owner,
                   struct problems *problems)
 {
-    return apply_map(&(struct apply){.fields = fields,
-                                     .source = source,
-                                     .map = map,
-                                     .owner = owner,
-                                     .problems = problems});
+    return apply_map(
+        &(struct apply){.map = map, .owner = owner, .problems = problems});
 }
 
 void schema_release(const struct field *fields, void *owner)
@@ -421,25 +457,20 @@ bool schema_equal(const struct field *fields, const void *a, const void *b)
     return true;
 }
 
-bool schema_complain(const struct schema_source *source,
-                     const struct yaml_node *map, const char *name,
+bool schema_complain(const struct schema_map *map, const char *name,
                      struct problems *problems, const char *format, ...)
 {
-    const struct yaml_node *member = schema_find(map, name);
-    struct key_path path = {.up = source->path, .key = name};
+    const struct yaml_node *member = schema_find(map, name), *node = map->node;
+    struct key_path path = {.up = map->path, .key = name};
     AUTO_FREE char *where = key_path_text(&path);
+    int line = node ? line_of(node) : 0, column = node ? column_of(node) : 0;
     char text[TEXT_LIMIT];
     va_list args;
 
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    return problems_add(problems, source->file,
-                        member ? member->line
-                        : map  ? line_of(map)
-                               : 0,
-                        member ? member->column
-                        : map  ? column_of(map)
-                               : 0,
-                        "%s: %s", where, text);
+    return problems_add(problems, map->file, member ? member->line : line,
+                        member ? member->column : column, "%s: %s", where,
+                        text);
 }

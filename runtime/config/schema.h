@@ -16,7 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct key_path;
+#include "config/key_path.h"
+
 struct problems;
 struct yaml_node;
 
@@ -44,6 +45,7 @@ struct choice {
     const char *name; // NULL ends the list
     int value;
 };
+#define CHOICE_PLANNED (-1) // a value that is known, but not implemented
 
 struct field {
     const char *name;
@@ -52,7 +54,7 @@ struct field {
     const char *alias;     // AWS spelling where the rule errs, or NULL
     const char *fallback;  // as a user would write it; NULL: unset
     const char *otherwise; // for the docs: what holds while it is unset
-    int64_t unset;         // what a number without fallback is then
+    int64_t unset;         // what a number is then, and after it was refused
     bool required;
     int64_t min, max; // of numbers, durations, sizes; both 0: any
     const struct choice *choices;
@@ -85,41 +87,50 @@ struct field {
     (offsetof(owner, member) + 1 + \
      0 * sizeof(_Generic(((owner *)0)->member, bool : 1)))
 
-/* Where a map comes from, for messages and relative paths. */
-struct schema_source {
+/* A map of the file, and the rows that it is read by. Not to be moved while it
+ * is in use: `path` may point into it. */
+struct schema_map {
     const char *file;   // as the user named it
-    const char *folder; // absolute
-    const struct key_path *path;
+    const char *folder; // absolute; relative paths begin there
+    const struct field *fields;
+    const struct yaml_node *node; // NULL: not in the file
+    const struct key_path *path;  // NULL: the root
+    struct key_path frame;
 };
 
 /*
- * Fill the struct at `owner` (zeroed by the caller) from a map: defaults first,
- * then what the file says. Unknown keys, wrong types, ranges and missing
- * required keys each add a problem; false when any was added. map may be NULL:
- * defaults only. What was allocated until then is the struct's either way.
+ * Fill the struct at `owner` (zeroed by the caller): defaults first, then what
+ * the file says. Unknown keys, wrong types, ranges and missing required keys
+ * each add a problem; false when any was added. What was allocated until then
+ * is the struct's either way.
  */
-bool schema_apply(const struct field *fields,
-                  const struct schema_source *source,
-                  const struct yaml_node *map, void *owner,
+bool schema_apply(const struct schema_map *map, void *owner,
                   struct problems *problems);
+
+/* The map that a member is, or an entry of it: node is NULL when it is not
+ * there. */
+void schema_enter(const struct schema_map *outer, const char *name,
+                  struct schema_map *inner);
+void schema_enter_entry(const struct schema_map *outer,
+                        const struct yaml_node *entry,
+                        struct schema_map *inner);
+
+/* A member by its row's name, under whichever spelling: "scaling_config", or a
+ * way down, "scaling_config.maximum_concurrency". NULL when it is not there. */
+const struct yaml_node *schema_find(const struct schema_map *map,
+                                    const char *name);
+
+/* For checks that a row cannot express: a problem at that member, or at the map
+ * itself when the member is not there. Returns false. */
+bool schema_complain(const struct schema_map *map, const char *name,
+                     struct problems *problems, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* Free what schema_apply allocated in the struct (strings, JSON). */
 void schema_release(const struct field *fields, void *owner);
 
 /* Do two structs of one table say the same? */
 bool schema_equal(const struct field *fields, const void *a, const void *b);
-
-/* A member by its name, under either spelling: "scaling_config" or a way down,
- * "scaling_config.maximum_concurrency". NULL when it is not there. */
-const struct yaml_node *schema_find(const struct yaml_node *map,
-                                    const char *name);
-
-/* For checks that a row cannot express: a problem at that member, or at the map
- * itself when the member is not there. Returns false. */
-bool schema_complain(const struct schema_source *source,
-                     const struct yaml_node *map, const char *name,
-                     struct problems *problems, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
 
 /* A duration as a message shows it: "90s", "500ms", "12h". */
 #define SCHEMA_DURATION_SIZE 24

@@ -119,6 +119,8 @@ enum schema_verdict schema_value_number(const struct field *field,
 
     if (node->type != YAML_SCALAR || !parse(field, node, &found))
         return SCHEMA_MALFORMED;
+    if (field->type == FIELD_TYPE_CHOICE && found == CHOICE_PLANNED)
+        return SCHEMA_PLANNED;
     if ((field->min || field->max) &&
         (found < field->min || found > field->max))
         return SCHEMA_OUT_OF_RANGE;
@@ -130,7 +132,7 @@ const char *schema_value_kind(const struct field *field)
 {
     switch (field->type) {
     case FIELD_TYPE_STRING:
-        return "text";
+        return "text that is not empty";
     case FIELD_TYPE_PATH:
         return "a path";
     case FIELD_TYPE_INT:
@@ -191,12 +193,24 @@ void schema_format_duration(int64_t ms, char text[SCHEMA_DURATION_SIZE])
     buffer_finish(&out);
 }
 
+// The next that is implemented, or the list's end.
+static const struct choice *implemented(const struct choice *choice)
+{
+    while (choice->name && choice->value == CHOICE_PLANNED)
+        choice++;
+    return choice;
+}
+
 static void put_choices(const struct choice *choice, struct buffer *out)
 {
-    for (; choice->name; choice++) {
+    for (choice = implemented(choice); choice->name;) {
+        const struct choice *next = implemented(choice + 1);
+
         buffer_append_text(out, choice->name);
-        if (choice[1].name)
-            buffer_append_text(out, choice[2].name ? ", " : " or ");
+        if (next->name)
+            buffer_append_text(out,
+                               implemented(next + 1)->name ? ", " : " or ");
+        choice = next;
     }
 }
 
@@ -207,6 +221,8 @@ void schema_value_range(const struct field *field, struct buffer *out)
     if (!field->min && !field->max)
         return;
     put_number(field, field->min, out);
+    if (field->min == field->max)
+        return;
     buffer_append_text(out, " to ");
     put_number(field, field->max, out);
 }

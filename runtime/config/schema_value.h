@@ -13,7 +13,12 @@ struct buffer;
 struct field;
 struct yaml_node;
 
-enum schema_verdict { SCHEMA_GOOD, SCHEMA_OUT_OF_RANGE, SCHEMA_MALFORMED };
+enum schema_verdict {
+    SCHEMA_GOOD,
+    SCHEMA_OUT_OF_RANGE,
+    SCHEMA_MALFORMED,
+    SCHEMA_PLANNED, // a choice that is not implemented
+};
 
 /* The value of a number, duration, size, time, boolean or choice. */
 enum schema_verdict schema_value_number(const struct field *field,

@@ -8,11 +8,16 @@
 
 struct destination_config {
     struct {
-        char
-            *destination; // ARN of an SQS queue or a Kinesis stream; NULL: none
+        // ARN of an SQS queue or a Kinesis stream; NULL: none
+        char *destination;
     } on_success;
 };
 
 extern const struct field destination_config_fields[];
+
+/* What the rows cannot say: the ARN. */
+void destination_config_check(const struct destination_config *config,
+                              const struct schema_map *map,
+                              struct problems *problems);
 
 #endif

@@ -37,7 +37,7 @@ struct trigger_config {
     } provisioned_poller_config;
     int starting_position; // enum trigger_start
     int64_t starting_position_timestamp_ms;
-    int64_t visibility_timeout_ms; // -1: the queue's own
+    int64_t visibility_timeout_ms; // whole seconds; -1: the queue's own
     bool visibility_heartbeat;
     struct {
         int64_t base_ms, maximum_ms;
@@ -46,12 +46,27 @@ struct trigger_config {
     struct destination_config destination_config;
 };
 
+/* The row `handler` is read by the supervisor, which knows the named ones. */
 extern const struct field trigger_config_fields[];
+
+/* After schema_apply, with the handler in place: fill in what is derived, and
+ * refuse what the rows cannot: the source, and keys that do not go together.
+ * False when a problem was added. */
+bool trigger_config_check(struct trigger_config *config,
+                          const struct schema_map *map,
+                          struct problems *problems);
+
+/* Free what the struct owns. */
+void trigger_config_finish(struct trigger_config *config);
 
 /* Do both say the same, place in the file aside? For a reload, which swaps only
  * what changed. */
 bool trigger_config_equal(const struct trigger_config *a,
                           const struct trigger_config *b);
+
+/* Do both take from one source for one handler? Lambda refuses that. */
+bool trigger_config_is_twin(const struct trigger_config *a,
+                            const struct trigger_config *b);
 
 #define TRIGGER_DEFAULT_CONCURRENCY 10
 

@@ -5,6 +5,8 @@
 #ifndef POLLARD_SOURCE_CONFIG_H
 #define POLLARD_SOURCE_CONFIG_H
 
+#include <stdbool.h>
+
 #include "config/schema.h"
 
 enum source_type { SOURCE_TYPE_SQS = 1, SOURCE_TYPE_KINESIS };
@@ -24,5 +26,21 @@ struct source_config {
 };
 
 extern const struct field source_config_fields[];
+
+/* Fill in what is derived. False, with problems added, when it names nothing
+ * that can be polled; type is 0 then. */
+bool source_config_check(struct source_config *config,
+                         const struct schema_map *map,
+                         struct problems *problems);
+
+/* Free what source_config_check allocated; the rest is schema_release's. */
+void source_config_finish(struct source_config *config);
+
+bool source_config_is_fifo(const struct source_config *config);
+
+/* Could both be the same queue or stream? Names alone may lie in two accounts;
+ * then the answer is yes. */
+bool source_config_same(const struct source_config *a,
+                        const struct source_config *b);
 
 #endif

@@ -19,4 +19,9 @@ struct store_config {
 
 extern const struct field store_config_fields[];
 
+/* What the rows cannot say: that three heartbeats fit into a lease. */
+void store_config_check(const struct store_config *config,
+                        const struct schema_map *map,
+                        struct problems *problems);
+
 #endif

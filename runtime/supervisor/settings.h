@@ -37,14 +37,12 @@ struct settings {
 
 /* NULL with at least one problem added. Caller destroys. */
 struct settings *settings_load(const char *path, struct problems *problems);
+
+/* NULL is fine. */
 void settings_destroy(struct settings *settings);
 
-/* The rows, for docs/triggers.md and the JSON Schema: one entry a section. */
-struct settings_section {
-    const char *path; // "aws", "triggers.NAME"
-    const char *help;
-    const struct field *fields;
-};
-extern const struct settings_section settings_sections[];
+/* The rows of the whole file, from the top; for docs/triggers.md and the JSON
+ * Schema. */
+extern const struct field settings_fields[];
 
 #endif

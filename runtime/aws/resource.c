@@ -1,0 +1,157 @@
+#include "aws/resource.h"
+
+#include <curl/curl.h>
+#include <ctype.h>
+
+#include "aws/arn.h"
+#include "base/error.h"
+
+static const struct bytes fifo_ending = {".fifo", 5};
+
+static bool is_name(struct bytes name, size_t limit, const char *others)
+{
+    for (size_t i = 0; i < name.size; i++)
+        if (!isalnum((unsigned char)name.data[i]) &&
+            !strchr(others, name.data[i]))
+            return false;
+    return name.size > 0 && name.size <= limit;
+}
+
+bool resource_is_fifo(struct bytes queue)
+{
+    return queue.size > fifo_ending.size &&
+           !memcmp(queue.data + queue.size - fifo_ending.size, fifo_ending.data,
+                   fifo_ending.size);
+}
+
+bool resource_is_queue_name(struct bytes name)
+{
+    size_t limit = 80;
+
+    if (resource_is_fifo(name)) {
+        name.size -= fifo_ending.size;
+        limit -= fifo_ending.size;
+    }
+    return is_name(name, limit, "-_");
+}
+
+bool resource_is_stream_name(struct bytes name)
+{
+    return is_name(name, 128, "-_.");
+}
+
+static bool is_account(struct bytes account)
+{
+    for (size_t i = 0; i < account.size; i++)
+        if (!isdigit((unsigned char)account.data[i]))
+            return false;
+    return account.size == 12;
+}
+
+static bool from_stream(struct bytes resource, struct bytes *name,
+                        struct error *err)
+{
+    static const struct bytes prefix = {"stream/", 7};
+
+    if (resource.size <= prefix.size ||
+        memcmp(resource.data, prefix.data, prefix.size) != 0)
+        return error_set(err, ERROR_INVALID,
+                         "\"%.*s\" is no stream: ...:ACCOUNT:stream/NAME",
+                         BYTES_ARGS(resource));
+    *name = (struct bytes){resource.data + prefix.size,
+                           resource.size - prefix.size};
+    if (memmem(name->data, name->size, "/consumer/", 10))
+        return error_set(err, ERROR_INVALID,
+                         "a consumer's ARN (enhanced fan-out) is not "
+                         "implemented in this version of pollard");
+    return resource_is_stream_name(*name) ||
+           error_set(err, ERROR_INVALID, "\"%.*s\" is no name of a stream",
+                     BYTES_ARGS(*name));
+}
+
+static bool from_queue(struct bytes resource, struct bytes *name,
+                       struct error *err)
+{
+    *name = resource;
+    return resource_is_queue_name(resource) ||
+           error_set(err, ERROR_INVALID, "\"%.*s\" is no name of a queue",
+                     BYTES_ARGS(resource));
+}
+
+static bool refuse_service(struct bytes service, struct error *err)
+{
+    static const char *const others[] = {"dynamodb", "sns", "s3",
+                                         "kafka",    "mq",  "lambda"};
+
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (bytes_equal(service, bytes_of(others[i])))
+            return error_set(
+                err, ERROR_INVALID,
+                "%s is not implemented in this version of pollard: sqs or "
+                "kinesis",
+                others[i]);
+    return error_set(err, ERROR_INVALID,
+                     "\"%.*s\" is no service known here: sqs or kinesis",
+                     BYTES_ARGS(service));
+}
+
+bool resource_from_arn(const char *text, enum aws_service *service,
+                       struct bytes *name, struct error *err)
+{
+    bool is_queue;
+    struct arn arn;
+
+    if (!arn_parse(text, &arn, err))
+        return false;
+    is_queue = bytes_equal(arn.service, BYTES("sqs"));
+    if (!is_queue && !bytes_equal(arn.service, BYTES("kinesis")))
+        return refuse_service(arn.service, err);
+    if (!arn.region.size || !is_account(arn.account))
+        return error_set(err, ERROR_INVALID,
+                         "\"%s\" lacks its region or an account of 12 digits",
+                         text);
+    *service = is_queue ? AWS_SQS : AWS_KINESIS;
+    return is_queue ? from_queue(arn.resource, name, err)
+                    : from_stream(arn.resource, name, err);
+}
+
+static bool has_part(CURLU *url, CURLUPart part)
+{
+    char *text = NULL;
+    bool found = curl_url_get(url, part, &text, 0) == CURLUE_OK;
+
+    curl_free(text);
+    return found;
+}
+
+static bool check_parts(CURLU *url, const char *text, struct error *err)
+{
+    static const CURLUPart unwanted[] = {CURLUPART_USER, CURLUPART_PASSWORD,
+                                         CURLUPART_QUERY, CURLUPART_FRAGMENT};
+    CURLUcode code;
+
+    if (strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0)
+        return error_set(err, ERROR_INVALID,
+                         "\"%.200s\" is not allowed: a URL that begins with "
+                         "http:// or https://",
+                         text);
+    code = curl_url_set(url, CURLUPART_URL, text, 0);
+    if (code != CURLUE_OK)
+        return error_set(err, ERROR_INVALID, "\"%.200s\" is no URL: %s", text,
+                         curl_url_strerror(code));
+    for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++)
+        if (has_part(url, unwanted[i])) // may be a secret: not shown
+            return error_set(err, ERROR_INVALID,
+                             "a URL without user, password, query and "
+                             "fragment is wanted");
+    return true;
+}
+
+bool resource_check_url(const char *url, struct error *err)
+{
+    CURLU *parts = curl_url();
+    bool ok = check_parts(parts, url, err);
+
+    curl_url_cleanup(parts);
+    return ok;
+}

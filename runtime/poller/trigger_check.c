@@ -1,0 +1,166 @@
+#include <string.h>
+
+#include "base/clock.h"
+#include "config/problems.h"
+#include "poller/trigger_config.h"
+
+#define QUEUE_BATCH_SIZE 10
+#define STREAM_BATCH_SIZE 100
+#define FIFO_BATCH_LIMIT 10
+#define UNWINDOWED_BATCH_LIMIT 10
+
+struct check {
+    struct trigger_config *config;
+    const struct schema_map *map;
+    struct problems *problems;
+};
+
+static void complain(const struct check *check, const char *name,
+                     const char *text)
+{
+    schema_complain(check->map, name, check->problems, "%s", text);
+}
+
+static bool is_given(const struct check *check, const char *name)
+{
+    return schema_find(check->map, name) != NULL;
+}
+
+// Keys that have no meaning for the trigger's kind of source.
+static void refuse_given(const struct check *check, const char *const *names,
+                         const char *text)
+{
+    for (; *names; names++)
+        if (is_given(check, *names))
+            complain(check, *names, text);
+}
+
+static void check_batch(const struct check *check)
+{
+    const struct trigger_config *config = check->config;
+    bool is_fifo = source_config_is_fifo(&config->source);
+
+    if (is_fifo && config->maximum_batching_window_in_seconds)
+        complain(check, "maximum_batching_window_in_seconds",
+                 "a FIFO queue has no batching window");
+    if (is_fifo && config->batch_size > FIFO_BATCH_LIMIT)
+        schema_complain(check->map, "batch_size", check->problems,
+                        "%lld is not allowed: 1 to 10 for a FIFO queue",
+                        (long long)config->batch_size);
+    if (!is_fifo && config->batch_size > UNWINDOWED_BATCH_LIMIT &&
+        !config->maximum_batching_window_in_seconds)
+        complain(check, "batch_size",
+                 "over 10, a queue needs maximum_batching_window_in_seconds, 1 "
+                 "to 300");
+}
+
+static void check_visibility(const struct check *check)
+{
+    const struct trigger_config *config = check->config;
+    int64_t visible_ms = config->visibility_timeout_ms;
+    char visible[SCHEMA_DURATION_SIZE], timeout[SCHEMA_DURATION_SIZE];
+
+    if (visible_ms < 0)
+        return;
+    if (visible_ms % 1000)
+        complain(check, "visibility_timeout", "SQS counts in whole seconds");
+    if (config->visibility_heartbeat ||
+        config->handler.timeout_ms <= visible_ms)
+        return;
+    schema_format_duration(visible_ms, visible);
+    schema_format_duration(config->handler.timeout_ms, timeout);
+    schema_complain(check->map, "visibility_timeout", check->problems,
+                    "%s is shorter than the handler's timeout, %s: a message "
+                    "would come back while it is handled (or set "
+                    "visibility_heartbeat)",
+                    visible, timeout);
+}
+
+static void check_queue(const struct check *check)
+{
+    static const char *const stream_keys[] = {
+        "starting_position", "starting_position_timestamp", NULL};
+    const struct trigger_config *config = check->config;
+    int64_t pollers = config->provisioned_poller_config.maximum_pollers;
+
+    refuse_given(check, stream_keys, "only a stream has it");
+    if (pollers > 0 &&
+        config->provisioned_poller_config.minimum_pollers > pollers)
+        complain(check, "provisioned_poller_config",
+                 "minimum_pollers is over maximum_pollers");
+    check_batch(check);
+    check_visibility(check);
+}
+
+static void check_timestamp(const struct check *check)
+{
+    const struct trigger_config *config = check->config;
+    bool is_wanted = config->starting_position == TRIGGER_START_AT_TIMESTAMP;
+    bool is_there = is_given(check, "starting_position_timestamp");
+
+    if (is_wanted && !is_there)
+        complain(check, "starting_position_timestamp",
+                 "missing; AT_TIMESTAMP needs it");
+    if (!is_wanted && is_there && config->starting_position)
+        complain(check, "starting_position_timestamp",
+                 "only with starting_position: AT_TIMESTAMP");
+    if (config->starting_position_timestamp_ms > clock_wall_ms(clock_system()))
+        complain(check, "starting_position_timestamp", "lies in the future");
+}
+
+static void check_stream(const struct check *check)
+{
+    static const char *const queue_keys[] = {
+        "scaling_config", "provisioned_poller_config", "visibility_timeout",
+        "visibility_heartbeat", NULL};
+
+    refuse_given(check, queue_keys, "only a queue has it");
+    if (!is_given(check, "starting_position"))
+        complain(check, "starting_position",
+                 "missing; a stream needs it: TRIM_HORIZON, LATEST or "
+                 "AT_TIMESTAMP");
+    check_timestamp(check);
+}
+
+static void check_parts(const struct check *check)
+{
+    const struct trigger_config *config = check->config;
+    struct schema_map inner;
+
+    schema_enter(check->map, "destination_config", &inner);
+    destination_config_check(&config->destination_config, &inner,
+                             check->problems);
+    if (config->retry_backoff.maximum_ms &&
+        config->retry_backoff.base_ms > config->retry_backoff.maximum_ms)
+        complain(check, "retry_backoff", "base is over maximum");
+}
+
+static bool check_source(const struct check *check)
+{
+    struct schema_map inner;
+
+    schema_enter(check->map, "source", &inner);
+    return source_config_check(&check->config->source, &inner, check->problems);
+}
+
+bool trigger_config_check(struct trigger_config *config,
+                          const struct schema_map *map,
+                          struct problems *problems)
+{
+    const struct check check = {config, map, problems};
+    size_t before = problems->count + problems->dropped;
+
+    if (check_source(&check)) {
+        bool is_queue = config->source.type == SOURCE_TYPE_SQS;
+
+        if (!config->batch_size)
+            config->batch_size =
+                is_queue ? QUEUE_BATCH_SIZE : STREAM_BATCH_SIZE;
+        if (is_queue)
+            check_queue(&check);
+        else
+            check_stream(&check);
+    }
+    check_parts(&check);
+    return problems->count + problems->dropped == before;
+}

@@ -1,0 +1,160 @@
+#include "poller/trigger_config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct choice starts[] = {
+    {"TRIM_HORIZON", TRIGGER_START_TRIM_HORIZON},
+    {"LATEST", TRIGGER_START_LATEST},
+    {"AT_TIMESTAMP", TRIGGER_START_AT_TIMESTAMP},
+    {0},
+};
+
+static const struct field scaling_fields[] = {
+    {"maximum_concurrency",
+     FIELD_INT(struct trigger_config, scaling_config.maximum_concurrency),
+     .min = 1, .max = 1000, .otherwise = "10",
+     .help = "Batches of the queue that run at once, at most. (Lambda's least "
+             "is 2.)"},
+    {0},
+};
+
+static const struct field poller_fields[] = {
+    {"minimum_pollers",
+     FIELD_INT(struct trigger_config,
+               provisioned_poller_config.minimum_pollers),
+     .fallback = "1", .min = 1, .max = 200,
+     .help = "Long polls that are kept in flight on an idle queue."},
+    {"maximum_pollers",
+     FIELD_INT(struct trigger_config,
+               provisioned_poller_config.maximum_pollers),
+     .fallback = "200", .min = 1, .max = 10000,
+     .help = "Receives in flight, at most; never more than there is room to "
+             "run what they may bring."},
+    {0},
+};
+
+static const struct field backoff_fields[] = {
+    {"base", FIELD_MS(struct trigger_config, retry_backoff.base_ms),
+     .fallback = "1s", .min = 1, .max = 60 * 60 * 1000,
+     .help = "The longest delay before the first retry; it doubles with each "
+             "further one."},
+    {"maximum", FIELD_MS(struct trigger_config, retry_backoff.maximum_ms),
+     .fallback = "5m", .min = 1, .max = 12 * 60 * 60 * 1000,
+     .help = "What the delay never exceeds."},
+    {0},
+};
+
+const struct field trigger_config_fields[] = {
+    {"source", FIELD_SECTION(source_config_fields),
+     .offset = offsetof(struct trigger_config, source), .required = true,
+     .one_of = true, .help = "The queue or stream that records come from."},
+    {"handler", FIELD_TYPE_NAME_OR_SECTION, .alias = "FunctionName",
+     .required = true, .fields = handler_config_fields,
+     .help = "A name from `handlers`, or the same mapping in place."},
+    {"enabled", FIELD_BOOL(struct trigger_config, enabled), .fallback = "true",
+     .help = "`false` keeps the trigger, but does not run it."},
+    {"batch_size", FIELD_INT(struct trigger_config, batch_size), .min = 1,
+     .max = 10000, .otherwise = "10 for queues, 100 for streams",
+     .help = "Records of one invocation, at most. A FIFO queue has at most 10; "
+             "over 10, a queue needs a batching window."},
+    {"maximum_batching_window_in_seconds",
+     FIELD_INT(struct trigger_config, maximum_batching_window_in_seconds),
+     .fallback = "0", .unset = -1, .min = 0, .max = 300,
+     .help = "How long records are gathered until a batch is full. A FIFO "
+             "queue has no window."},
+    {"starting_position",
+     FIELD_CHOICE(struct trigger_config, starting_position), .choices = starts,
+     .otherwise = "required for streams",
+     .help = "Where a stream without checkpoint begins: with its oldest "
+             "record, with what comes from now on, or at a time. Streams "
+             "only."},
+    {"starting_position_timestamp",
+     FIELD_TIMESTAMP(struct trigger_config, starting_position_timestamp_ms),
+     .otherwise = "required with `AT_TIMESTAMP`",
+     .help = "The time for `AT_TIMESTAMP`; not in the future."},
+    {"scaling_config", FIELD_SECTION(scaling_fields),
+     .help = "How many batches run at once. Queues only: a shard runs one at a "
+             "time."},
+    {"provisioned_poller_config", FIELD_SECTION(poller_fields),
+     .help = "How many receives are in flight on the queue's one thread, "
+             "growing and shrinking with the backlog. Queues only. (Lambda "
+             "has either this or `scaling_config`. Here they go together: one "
+             "counts receives, the other batches.)"},
+    {"destination_config", FIELD_SECTION(destination_config_fields),
+     .offset = offsetof(struct trigger_config, destination_config),
+     .help = "Where results go."},
+    {"visibility_timeout",
+     FIELD_MS(struct trigger_config, visibility_timeout_ms), .unset = -1,
+     .min = 1000, .max = 12 * 60 * 60 * 1000, .otherwise = "the queue's own",
+     .help = "How long a received message stays hidden from others, in whole "
+             "seconds; at least the handler's timeout. Queues only."},
+    {"visibility_heartbeat",
+     FIELD_BOOL(struct trigger_config, visibility_heartbeat),
+     .fallback = "false",
+     .help = "Keep messages hidden while their batch runs, up to SQS's 12 "
+             "hours. Queues only."},
+    {"retry_backoff", FIELD_SECTION(backoff_fields),
+     .given = FIELD_GIVEN(struct trigger_config, retry_backoff.given),
+     .help = "How long failed records wait, with full jitter: anything from "
+             "nothing to the delay. Given for a queue, it replaces what is "
+             "left of the visibility timeout, by receive count; a stream "
+             "retries by it in any case."},
+    {"function_response_types", FIELD_PLANNED,
+     .help = "What a function's response means. A handler marks failed records "
+             "through its host table instead."},
+    {"filter_criteria", FIELD_PLANNED, .help = "Which records are wanted."},
+    {"parallelization_factor", FIELD_PLANNED,
+     .help = "Batches of one shard that run at once."},
+    {"bisect_batch_on_function_error", FIELD_PLANNED,
+     .help = "Split a failed batch to find the record it fails for."},
+    {"maximum_retry_attempts", FIELD_PLANNED,
+     .help = "Retries before a batch is discarded."},
+    {"maximum_record_age_in_seconds", FIELD_PLANNED,
+     .help = "Age from which records are discarded."},
+    {"tumbling_window_in_seconds", FIELD_PLANNED,
+     .help = "Windows with a state for aggregation."},
+    {"kms_key_arn", FIELD_PLANNED, .alias = "KMSKeyArn",
+     .help = "The key that the filter is encrypted with."},
+    {"metrics_config", FIELD_PLANNED, .help = "Which metrics are published."},
+    {"fifo_failure", FIELD_PLANNED,
+     .help = "What a failure does to the rest of its FIFO group."},
+    {"on_filtered", FIELD_PLANNED,
+     .help = "What becomes of messages that no filter matches."},
+    {"deaggregate", FIELD_PLANNED, .help = "Split KPL-aggregated records."},
+    {"rate_limit", FIELD_PLANNED, .help = "Records a second, at most."},
+    {"circuit_breaker", FIELD_PLANNED,
+     .help = "Pause after so many failed batches in a row."},
+    {0},
+};
+
+void trigger_config_finish(struct trigger_config *config)
+{
+    schema_release(trigger_config_fields, config);
+    schema_release(handler_config_fields, &config->handler);
+    source_config_finish(&config->source);
+    free(config->handler_name);
+    free(config->name);
+}
+
+bool trigger_config_equal(const struct trigger_config *a,
+                          const struct trigger_config *b)
+{
+    return !strcmp(a->name, b->name) &&
+           schema_equal(trigger_config_fields, a, b) &&
+           schema_equal(handler_config_fields, &a->handler, &b->handler);
+}
+
+static bool same_handler(const struct trigger_config *a,
+                         const struct trigger_config *b)
+{
+    if (a->handler_name && b->handler_name)
+        return !strcmp(a->handler_name, b->handler_name);
+    return schema_equal(handler_config_fields, &a->handler, &b->handler);
+}
+
+bool trigger_config_is_twin(const struct trigger_config *a,
+                            const struct trigger_config *b)
+{
+    return source_config_same(&a->source, &b->source) && same_handler(a, b);
+}

@@ -1,0 +1,138 @@
+#include "source/source_config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws/resource.h"
+#include "base/error.h"
+#include "base/mem.h"
+
+static const struct field sqs_fields[] = {
+    {"queue_url", FIELD_STRING(struct source_config, sqs.queue_url),
+     .alias = "QueueURL", .help = "The queue by its URL, as it is."},
+    {"queue", FIELD_STRING(struct source_config, sqs.queue),
+     .help = "The queue by its name; the server is asked for its URL."},
+    {0},
+};
+
+static const struct field kinesis_fields[] = {
+    {"stream", FIELD_STRING(struct source_config, kinesis.stream),
+     .required = true, .help = "The stream by its name."},
+    {"consumer", FIELD_PLANNED,
+     .help = "Enhanced fan-out by this consumer's name."},
+    {0},
+};
+
+const struct field source_config_fields[] = {
+    {"sqs", FIELD_SECTION(sqs_fields), .alias = "SQS", .one_of = true,
+     .help = "An SQS queue, by its URL or its name."},
+    {"kinesis", FIELD_SECTION(kinesis_fields), .help = "A Kinesis stream."},
+    {"arn", FIELD_STRING(struct source_config, arn), .alias = "EventSourceArn",
+     .help = "A queue or stream by its ARN, as Lambda's `EventSourceArn`."},
+    {"dynamodb", FIELD_PLANNED, .alias = "DynamoDB",
+     .help = "A DynamoDB stream."},
+    {0},
+};
+
+static bool found(struct source_config *config, enum source_type type,
+                  struct bytes name)
+{
+    config->type = type;
+    config->name = mem_strndup(name.data, name.size);
+    return true;
+}
+
+static bool from_arn(struct source_config *config, struct error *err)
+{
+    enum aws_service service;
+    struct bytes name;
+
+    return resource_from_arn(config->arn, &service, &name, err) &&
+           found(config,
+                 service == AWS_SQS ? SOURCE_TYPE_SQS : SOURCE_TYPE_KINESIS,
+                 name);
+}
+
+// The name is the last part of the path: http://host/000000000000/orders.
+static bool from_queue_url(struct source_config *config, struct error *err)
+{
+    const char *url = config->sqs.queue_url, *name;
+
+    if (!resource_check_url(url, err))
+        return false;
+    name = strrchr(url, '/') + 1;
+    if (name < strstr(url, "://") + 4 ||
+        !resource_is_queue_name(bytes_of(name)))
+        return error_set(err, ERROR_INVALID,
+                         "\"%.200s\" does not end with a queue's name", url);
+    return found(config, SOURCE_TYPE_SQS, bytes_of(name));
+}
+
+static bool from_queue(struct source_config *config, struct error *err)
+{
+    struct bytes name = bytes_of(config->sqs.queue);
+
+    if (!resource_is_queue_name(name))
+        return error_set(err, ERROR_INVALID,
+                         "\"%.200s\" is not allowed: 1 to 80 letters, digits, "
+                         "- and _, and perhaps .fifo at the end",
+                         name.data);
+    return found(config, SOURCE_TYPE_SQS, name);
+}
+
+static bool from_stream(struct source_config *config, struct error *err)
+{
+    struct bytes name = bytes_of(config->kinesis.stream);
+
+    if (!resource_is_stream_name(name))
+        return error_set(err, ERROR_INVALID,
+                         "\"%.200s\" is not allowed: 1 to 128 letters, digits, "
+                         "-, _ and .",
+                         name.data);
+    return found(config, SOURCE_TYPE_KINESIS, name);
+}
+
+bool source_config_check(struct source_config *config,
+                         const struct schema_map *map,
+                         struct problems *problems)
+{
+    const struct {
+        const char *name, *value;
+        bool (*derive)(struct source_config *config, struct error *err);
+    } ways[] = {{"arn", config->arn, from_arn},
+                {"sqs.queue_url", config->sqs.queue_url, from_queue_url},
+                {"sqs.queue", config->sqs.queue, from_queue},
+                {"kinesis.stream", config->kinesis.stream, from_stream}};
+    struct error err;
+
+    for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+        if (ways[i].value)
+            return ways[i].derive(config, &err) ||
+                   schema_complain(map, ways[i].name, problems, "%s",
+                                   err.message);
+    return false; // said already: nothing is given
+}
+
+void source_config_finish(struct source_config *config)
+{
+    free(config->name);
+    config->name = NULL;
+}
+
+bool source_config_is_fifo(const struct source_config *config)
+{
+    return config->type == SOURCE_TYPE_SQS &&
+           resource_is_fifo(bytes_of(config->name));
+}
+
+bool source_config_same(const struct source_config *a,
+                        const struct source_config *b)
+{
+    if (a->type != b->type || strcmp(a->name, b->name) != 0)
+        return false;
+    if (a->arn && b->arn)
+        return !strcmp(a->arn, b->arn);
+    if (a->sqs.queue_url && b->sqs.queue_url)
+        return !strcmp(a->sqs.queue_url, b->sqs.queue_url);
+    return true;
+}
