@@ -32,7 +32,8 @@ struct loop {
     struct pipeline *pipeline; // owned
     struct dispatch *dispatch; // owned
     struct poller_stats stats;
-    uint64_t left; // failed records left to their visibility timeout
+    uint64_t left;      // failed records left to their visibility timeout
+    uint64_t returning; // unstarted records given back to a queue
     struct log_repeat failures, unstarted;
 
     bool stopping, failed;
@@ -110,6 +111,8 @@ static void settle(struct loop *loop, int64_t now_ms)
             loop->stats.records_done++;
         if (settlement.verdict == SOURCE_AGAIN && settlement.delay_ms < 0)
             loop->left++;
+        if (settlement.verdict == SOURCE_RETURN && !loop->options.is_shard)
+            loop->returning++;
         source_settle(loop->options.source, settlement.record,
                       settlement.verdict, settlement.delay_ms, now_ms);
     }
@@ -377,7 +380,9 @@ void loop_stats(const struct loop *loop, struct poller_stats *stats)
 
     source_counts(loop->options.source, &counts);
     *stats = loop->stats;
-    stats->records_returned = counts.returned;
+    // The source also counts what it made visible again after a backoff.
+    stats->records_returned =
+        counts.returned < loop->returning ? counts.returned : loop->returning;
     stats->records_left_hidden = counts.left_hidden + abandoned(loop, &counts);
     stats->waits_for_source = counts.waits;
 }

@@ -284,7 +284,7 @@ static void finish_queue(struct pipeline *pipeline, struct batch *batch,
     window_put_back(&pipeline->window, &line);
     free(batch);
     if (outcome->kind != OUTCOME_UNSTARTED)
-        retry_succeeded(&pipeline->retry);
+        retry_got_on(&pipeline->retry);
     else if (!pipeline->order.running)
         pause_queue(pipeline);
 }
@@ -313,7 +313,7 @@ static void try_again(struct pipeline *pipeline, struct batch *batch,
     cut_front(batch, done);
     if (done) {
         batch->attempt = 0;
-        retry_succeeded(&pipeline->retry);
+        retry_got_on(&pipeline->retry);
     } else if (kind != OUTCOME_UNSTARTED) {
         batch->attempt++;
     }
@@ -331,7 +331,7 @@ static void finish_shard(struct pipeline *pipeline, struct batch *batch,
     if (done)
         pipeline->checkpoint = batch->records[done - 1];
     if (done == batch->count) {
-        retry_succeeded(&pipeline->retry);
+        retry_got_on(&pipeline->retry);
         free(batch);
     } else if (pipeline->stopped) {
         cut_front(batch, done);

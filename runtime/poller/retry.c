@@ -17,7 +17,7 @@ void retry_failed(struct retry *retry, int64_t now_ms)
     retry->failures++;
 }
 
-void retry_succeeded(struct retry *retry)
+void retry_got_on(struct retry *retry)
 {
     retry->failures = 0;
 }

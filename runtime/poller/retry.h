@@ -31,7 +31,7 @@ void retry_init(struct retry *retry, int64_t base_ms, int64_t maximum_ms,
 void retry_failed(struct retry *retry, int64_t now_ms);
 
 /* It went well, or got on: the next failure is the first again. */
-void retry_succeeded(struct retry *retry);
+void retry_got_on(struct retry *retry);
 
 bool retry_is_due(const struct retry *retry, int64_t now_ms);
 

@@ -1,8 +1,12 @@
 #include "fake_destination.h"
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "test.h"
 
+struct destination *
+__wrap_destination_open(const struct destination_options *options,
+                        struct error *err);
 void __wrap_destination_deliver(struct destination *destination,
                                 struct delivery *delivery, int64_t now_ms);
 void __wrap_destination_withdraw(struct destination *destination,
@@ -17,6 +21,15 @@ void __wrap_destination_close(struct destination *destination);
 struct destination *fake_destination(struct fake_destination *fake)
 {
     return (struct destination *)(void *)fake;
+}
+
+struct destination *
+__wrap_destination_open(const struct destination_options *options,
+                        struct error *err)
+{
+    (void)error_set(err, ERROR_INVALID, "no such destination: %s",
+                    options->arn);
+    return NULL;
 }
 
 static struct fake_destination *cast(const struct destination *destination)

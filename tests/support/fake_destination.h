@@ -1,6 +1,7 @@
 /*
  * fake_destination: a destination that accepts when the test says so. A test
  * that uses it is linked with --wrap, so it must mention
+ *     __wrap_destination_open (which refuses: a test hands the fake over)
  *     __wrap_destination_deliver
  *     __wrap_destination_withdraw
  *     __wrap_destination_reply

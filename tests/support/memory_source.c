@@ -159,6 +159,8 @@ static int64_t memory_deadline_ms(const struct source *source)
     const struct memory_source *memory = cast(source);
     int64_t deadline_ms = CLOCK_NEVER;
 
+    if (memory->arrived.count)
+        return 0; // there is something to take, now
     if (!memory->asked || memory->is_shard)
         return CLOCK_NEVER;
     for (size_t i = 0; i < memory->queue->count; i++)

@@ -149,7 +149,7 @@ static void test_backoff_grows_until_something_succeeds(void **state)
         now_ms = retry.due_ms;
         assert_true(retry_is_due(&retry, now_ms));
     }
-    retry_succeeded(&retry);
+    retry_got_on(&retry);
     retry_failed(&retry, now_ms);
     assert_true(retry.due_ms <= now_ms + 1000);
 }
