@@ -132,13 +132,34 @@ credentials_window(const struct credentials *credentials, int64_t fetched_at_ms,
     return left <= advisory ? CREDENTIALS_ADVISORY : CREDENTIALS_FRESH;
 }
 
+// They become header lines.
+static bool is_header_text(const char *text)
+{
+    for (; text && *text; text++)
+        if (*text <= ' ' || *text >= 0x7f)
+            return false;
+    return true;
+}
+
+static bool check(struct credentials *credentials, struct error *err)
+{
+    if (is_header_text(credentials->access_key) &&
+        is_header_text(credentials->secret_key) &&
+        is_header_text(credentials->session_token))
+        return true;
+    credentials_finish(credentials);
+    return error_set(err, ERROR_INVALID,
+                     "a key or token has a character that none has");
+}
+
 bool credentials_provider_fetch(struct credentials_provider *provider,
                                 const struct credentials_tools *tools,
                                 struct credentials *credentials,
                                 struct error *err)
 {
     *credentials = (struct credentials){0};
-    return provider->ops->fetch(provider, tools, credentials, err) ||
+    return (provider->ops->fetch(provider, tools, credentials, err) &&
+            check(credentials, err)) ||
            error_wrap(err, "credentials from %s", provider->ops->name);
 }
 

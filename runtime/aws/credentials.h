@@ -62,7 +62,8 @@ struct credentials_provider {
 
 struct credentials_provider_ops {
     const char *name; // for people: "the environment"
-    bool is_instant;  // fetching is a copy and never fails; nothing to refresh
+    bool is_local;    // fetching is quick: no network, no process
+    bool is_fixed;    // fetching again gives the same
 
     /* A failed refresh leaves the old set in use, even past its expiry. */
     bool is_stable;

@@ -140,7 +140,7 @@ static void *run(void *context)
     return NULL;
 }
 
-// Lock held. A set that was given is copied on the spot; nothing blocks.
+// Lock held. Nothing blocks here: the thread fetches.
 static void want(struct credentials_cache *cache)
 {
     struct error err;
@@ -177,10 +177,13 @@ credentials_cache_create(const struct credentials_cache_options *options)
     cache->random.state = options->seed;
     pthread_mutex_init(&cache->lock, NULL);
     pthread_cond_init(&cache->changed, NULL);
-    if (cache->provider->ops->is_instant &&
-        credentials_provider_fetch(cache->provider, &cache->tools, &fetched,
+    if (!cache->provider->ops->is_local)
+        return cache;
+    if (credentials_provider_fetch(cache->provider, &cache->tools, &fetched,
                                    &err))
         take(cache, &fetched);
+    else
+        note_failure(cache, &err);
     return cache;
 }
 
@@ -254,7 +257,7 @@ static enum credentials_state use_known(struct credentials_cache *cache)
         cache->credentials.expires_at_ms &&
         clock_wall_ms(cache->clock) >= cache->credentials.expires_at_ms;
 
-    if (cache->provider->ops->is_instant)
+    if (cache->provider->ops->is_fixed)
         return CREDENTIALS_READY;
     if (window != CREDENTIALS_FRESH && is_due(cache))
         want(cache);
@@ -292,7 +295,7 @@ void credentials_cache_reject(struct credentials_cache *cache,
 
     pthread_mutex_lock(&cache->lock);
     if (generation == cache->generation && !cache->wanted &&
-        !cache->provider->ops->is_instant && now_ms >= cache->next_reject_ms) {
+        !cache->provider->ops->is_fixed && now_ms >= cache->next_reject_ms) {
         cache->next_reject_ms = now_ms + REJECT_PAUSE_MS;
         cache->rejected = true;
         want(cache);
@@ -304,10 +307,9 @@ bool credentials_cache_check(struct credentials_cache *cache, struct error *err)
 {
     bool ok;
 
-    if (cache->provider->ops->is_instant)
-        return true;
     pthread_mutex_lock(&cache->lock);
-    want(cache);
+    if (!cache->provider->ops->is_fixed || !cache->generation)
+        want(cache);
     while (cache->wanted)
         pthread_cond_wait(&cache->changed, &cache->lock);
     ok = cache->failures == 0;

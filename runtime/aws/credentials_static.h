@@ -1,23 +1,23 @@
 /*
- * credentials_static: a set that was given: by the environment, by a profile's
- * keys, or made up for servers that check the form of a signature and not its
- * value. Fetching it is a copy.
+ * credentials_static: a set that was given and stays: the environment's, or
+ * one made up for servers that check the form of a signature, not its value.
+ * Also the set that there is not, as an error for whoever needs one.
  */
 #ifndef POLLARD_CREDENTIALS_STATIC_H
 #define POLLARD_CREDENTIALS_STATIC_H
 
-struct credentials;
+#include <stdbool.h>
+
 struct credentials_provider;
+struct error;
 
-enum credentials_origin {
-    CREDENTIALS_ENVIRONMENT,
-    CREDENTIALS_PROFILE,
-    CREDENTIALS_DUMMY,
-};
+/* *provider is NULL when the environment has none. ERROR_INVALID: half a set.
+ */
+bool credentials_environment_create(struct credentials_provider **provider,
+                                    struct error *err);
 
-/* Takes what is in credentials and leaves it empty. */
-struct credentials_provider *
-credentials_static_create(enum credentials_origin origin,
-                          struct credentials *credentials);
+struct credentials_provider *credentials_dummy_create(void);
+
+struct credentials_provider *credentials_none_create(void);
 
 #endif

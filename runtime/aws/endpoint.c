@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "aws/aws_config.h"
+#include "aws/environment.h"
 #include "aws/profiles.h"
+#include "aws/resource.h"
 #include "base/error.h"
 #include "base/mem.h"
 
@@ -39,21 +41,14 @@ const char *endpoint_signing_name(enum aws_service service)
     return services[service].name;
 }
 
-static const char *environment(const char *name)
-{
-    const char *value = getenv(name);
-
-    return value && value[0] ? value : NULL;
-}
-
 static bool is_on(const struct endpoint_places *places, const char *variable,
                   const char *key)
 {
-    const char *value = environment(variable);
+    const char *value = environment_get(variable);
 
     if (!value)
         value = profiles_get(places->profiles, places->profile, key);
-    return value && !strcasecmp(value, "true");
+    return environment_is_true(value);
 }
 
 static const char *own_setting(const struct aws_config *config,
@@ -79,9 +74,9 @@ const char *endpoint_configured(const struct endpoint_places *places,
     if (is_on(places, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
               "ignore_configured_endpoint_urls"))
         return NULL;
-    url = environment(known->variable);
+    url = environment_get(known->variable);
     if (!url)
-        url = environment("AWS_ENDPOINT_URL");
+        url = environment_get("AWS_ENDPOINT_URL");
     if (!url)
         url = profiles_get_service(places->profiles, places->profile,
                                    known->name, "endpoint_url");
@@ -138,76 +133,43 @@ static bool is_aws_host(const char *host)
     return false;
 }
 
-struct url_parts {
-    char *scheme, *host, *port, *path; // owned by libcurl
-    char *user, *query, *fragment;
-};
-
-static void take_apart(CURLU *url, struct url_parts *parts)
+static void fill(CURLU *parts, struct endpoint *endpoint)
 {
-    (void)curl_url_get(url, CURLUPART_SCHEME, &parts->scheme, 0);
-    (void)curl_url_get(url, CURLUPART_HOST, &parts->host, 0);
-    (void)curl_url_get(url, CURLUPART_PORT, &parts->port,
-                       CURLU_NO_DEFAULT_PORT);
-    (void)curl_url_get(url, CURLUPART_PATH, &parts->path, 0);
-    (void)curl_url_get(url, CURLUPART_USER, &parts->user, 0);
-    (void)curl_url_get(url, CURLUPART_QUERY, &parts->query, 0);
-    (void)curl_url_get(url, CURLUPART_FRAGMENT, &parts->fragment, 0);
-}
+    char *scheme = NULL, *host = NULL, *port = NULL, *path = NULL;
+    size_t size;
 
-static void parts_finish(struct url_parts *parts)
-{
-    curl_free(parts->scheme);
-    curl_free(parts->host);
-    curl_free(parts->port);
-    curl_free(parts->path);
-    curl_free(parts->user);
-    curl_free(parts->query);
-    curl_free(parts->fragment);
-}
-
-static bool fill(const struct url_parts *parts, struct endpoint *endpoint,
-                 struct error *err)
-{
-    size_t path_size;
-
-    if (!parts->scheme || !parts->host || !parts->path ||
-        (strcmp(parts->scheme, "http") && strcmp(parts->scheme, "https")))
-        return error_set(err, ERROR_INVALID,
-                         "must be http://HOST or https://HOST");
-    if (parts->user || parts->query || parts->fragment)
-        return error_set(err, ERROR_INVALID,
-                         "may have a host, a port and a path, nothing else");
-    path_size = strlen(parts->path);
-    while (path_size && parts->path[path_size - 1] == '/')
-        path_size--;
-    endpoint->path = mem_strndup(parts->path, path_size);
-    endpoint->host = mem_printf("%s%s%s", parts->host, parts->port ? ":" : "",
-                                parts->port ? parts->port : "");
+    (void)curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0);
+    (void)curl_url_get(parts, CURLUPART_HOST, &host, 0);
+    (void)curl_url_get(parts, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT);
+    (void)curl_url_get(parts, CURLUPART_PATH, &path, 0);
+    size = strlen(path);
+    while (size && path[size - 1] == '/')
+        size--;
+    endpoint->path = mem_strndup(path, size);
+    endpoint->host =
+        mem_printf("%s%s%s", host, port ? ":" : "", port ? port : "");
     endpoint->url =
-        mem_printf("%s://%s%s", parts->scheme, endpoint->host, endpoint->path);
-    endpoint->is_aws = is_aws_host(parts->host);
-    return true;
+        mem_printf("%s://%s%s", scheme, endpoint->host, endpoint->path);
+    endpoint->is_aws = is_aws_host(host);
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(port);
+    curl_free(path);
 }
 
 bool endpoint_parse(const char *url, struct endpoint *endpoint,
                     struct error *err)
 {
-    CURLU *handle = curl_url();
-    struct url_parts parts = {0};
-    CURLUcode rc = curl_url_set(handle, CURLUPART_URL, url, 0);
-    bool ok;
+    CURLU *parts;
 
     *endpoint = (struct endpoint){0};
-    if (rc == CURLUE_OK) {
-        take_apart(handle, &parts);
-        ok = fill(&parts, endpoint, err);
-        parts_finish(&parts);
-    } else {
-        ok = error_set(err, ERROR_INVALID, "%s", curl_url_strerror(rc));
-    }
-    curl_url_cleanup(handle);
-    return ok || error_wrap(err, "endpoint \"%s\"", url);
+    if (!resource_check_url(url, err))
+        return error_wrap(err, "endpoint");
+    parts = curl_url();
+    (void)curl_url_set(parts, CURLUPART_URL, url, 0);
+    fill(parts, endpoint);
+    curl_url_cleanup(parts);
+    return true;
 }
 
 bool endpoint_find(const struct endpoint_places *places,

@@ -375,9 +375,7 @@ void lane_destroy(struct lane *lane)
     curl_easy_cleanup(lane->easy);
     buffer_finish(&lane->answer.body);
     // The lines hold the session token.
-    if (lane->text.data)
-        explicit_bzero(lane->text.data, lane->text.capacity);
-    buffer_finish(&lane->text);
+    buffer_wipe(&lane->text);
     buffer_finish(&lane->authorization);
     free(lane->url);
     free(lane);

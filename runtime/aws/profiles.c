@@ -1,10 +1,9 @@
 #include "aws/profiles.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
+#include "aws/files.h"
 #include "aws/ini.h"
 #include "base/mem.h"
 
@@ -96,52 +95,24 @@ static void add(void *context, const struct ini_entry *entry)
     profiles->settings[profiles->count++] = setting;
 }
 
-static bool read_all(FILE *file, struct buffer *text, struct error *err)
-{
-    char *room;
-    size_t more = 0;
-
-    do {
-        room = buffer_reserve(text, 4096);
-        if (!room)
-            return error_set(err, ERROR_INVALID, "file over %d bytes",
-                             FILE_LIMIT);
-        more = fread(room, 1, 4096, file);
-        text->size += more;
-    } while (more);
-    return !ferror(file) ||
-           error_set(err, ERROR_INVALID, "%s", strerror(errno));
-}
-
-static bool read_file(struct reading *reading, FILE *file, struct error *err)
-{
-    struct buffer text;
-    bool ok;
-
-    buffer_init(&text, FILE_LIMIT);
-    ok = read_all(file, &text, err) &&
-         ini_read(buffer_bytes(&text), add, reading, err);
-    if (text.data)
-        explicit_bzero(text.data, text.capacity);
-    buffer_finish(&text);
-    return ok;
-}
-
 static bool load(struct profiles *profiles, const char *path,
                  bool is_credentials, struct error *err)
 {
     struct reading reading = {profiles, is_credentials};
-    FILE *file = path ? fopen(path, "re") : NULL;
+    struct buffer text;
     bool ok;
 
-    if (!file) {
-        if (!path || errno == ENOENT || errno == ENOTDIR)
-            return true;
-        return error_set(err, ERROR_INVALID, "%s: %s", path, strerror(errno));
-    }
-    ok = read_file(&reading, file, err);
-    (void)fclose(file);
-    return ok || error_wrap(err, "%s", path);
+    if (!path)
+        return true;
+    buffer_init(&text, FILE_LIMIT);
+    ok = files_read(path, &text, err);
+    if (ok)
+        ok = ini_read(buffer_bytes(&text), add, &reading, err) ||
+             error_wrap(err, "%s", path);
+    else
+        ok = err->code == ERROR_NOT_FOUND;
+    buffer_wipe(&text);
+    return ok;
 }
 
 struct profiles *profiles_load(const char *config_path,

@@ -8,8 +8,10 @@
 #include "aws/credentials.h"
 #include "aws/credentials_cache.h"
 #include "aws/credentials_chain.h"
+#include "aws/credentials_imds.h"
 #include "aws/credentials_static.h"
 #include "aws/endpoint.h"
+#include "aws/environment.h"
 #include "aws/profiles.h"
 #include "aws/session_inner.h"
 #include "aws/skew.h"
@@ -23,12 +25,19 @@
 #define RESPONSE_LIMIT (64 * 1024 * 1024) // where the config says nothing
 #define NO_ACCOUNT "000000000000"
 
-struct aws_session {
-    // Never changed after creation.
+// What is learnt on the way, by any thread.
+struct learnt {
+    _Atomic int64_t offsets_ms[AWS_SERVICE_COUNT];
+    _Atomic(char *) account; // owned; set once
+    atomic_int sqs_protocol; // AWS_SQS_AUTO: not yet
+};
+
+struct aws_session {                 // never changed after creation
     const struct aws_config *config; // borrowed
     const struct clock *clock;
     struct log log;
     char *profile, *region;
+    char *config_path, *credentials_path;
     struct profiles *profiles; // owned
     struct endpoint endpoints[AWS_SERVICE_COUNT];
     struct transport *transport;                 // owned
@@ -36,24 +45,13 @@ struct aws_session {
     struct credentials_cache *dummy_credentials; // owned; for servers that are
                                                  // not AWS; NULL: not needed
     bool corrects_skew;
-
-    // Shared.
-    _Atomic int64_t offsets_ms[AWS_SERVICE_COUNT];
-    _Atomic(char *) account; // owned; set once, when it becomes known
-    atomic_int sqs_protocol; // found out; AWS_SQS_AUTO: not yet
+    struct learnt *learnt; // owned
 };
-
-static const char *environment(const char *name)
-{
-    const char *value = getenv(name);
-
-    return value && value[0] ? value : NULL;
-}
 
 static char *home_path(const char *variable, const char *rest)
 {
-    const char *path = environment(variable);
-    const char *home = environment("HOME");
+    const char *path = environment_get(variable);
+    const char *home = environment_get("HOME");
 
     if (path)
         return mem_strdup(path);
@@ -62,24 +60,26 @@ static char *home_path(const char *variable, const char *rest)
 
 static bool load_profiles(struct aws_session *session, struct error *err)
 {
-    AUTO_FREE char *config = home_path("AWS_CONFIG_FILE", ".aws/config");
-    AUTO_FREE char *credentials =
-        home_path("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials");
     const char *named = session->config->profile;
 
     if (!named)
-        named = environment("AWS_PROFILE");
+        named = environment_get("AWS_PROFILE");
     if (!named)
-        named = environment("AWS_DEFAULT_PROFILE");
+        named = environment_get("AWS_DEFAULT_PROFILE");
     session->profile = mem_strdup(named ? named : "default");
-    session->profiles = profiles_load(config, credentials, err);
+    session->config_path = home_path("AWS_CONFIG_FILE", ".aws/config");
+    session->credentials_path =
+        home_path("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials");
+    session->profiles =
+        profiles_load(session->config_path, session->credentials_path, err);
     if (!session->profiles)
         return false;
     if (named && !profiles_has(session->profiles, named))
-        return error_set(err, ERROR_INVALID,
-                         "profile \"%s\" is in neither %s nor %s", named,
-                         config ? config : "~/.aws/config",
-                         credentials ? credentials : "~/.aws/credentials");
+        return error_set(
+            err, ERROR_INVALID, "profile \"%s\" is in neither %s nor %s", named,
+            session->config_path ? session->config_path : "~/.aws/config",
+            session->credentials_path ? session->credentials_path
+                                      : "~/.aws/credentials");
     return true;
 }
 
@@ -119,9 +119,9 @@ static bool find_region(struct aws_session *session, struct error *err)
     const char *region = session->config->region;
 
     if (!region)
-        region = environment("AWS_REGION");
+        region = environment_get("AWS_REGION");
     if (!region)
-        region = environment("AWS_DEFAULT_REGION");
+        region = environment_get("AWS_DEFAULT_REGION");
     if (!region)
         region = profile_get(session, "region");
     if (!region && has_configured_endpoint(session))
@@ -152,7 +152,7 @@ static bool open_transport(struct aws_session *session, struct error *err)
     const char *bundle = session->config->ca_bundle;
 
     if (!bundle)
-        bundle = environment("AWS_CA_BUNDLE");
+        bundle = environment_get("AWS_CA_BUNDLE");
     if (!bundle)
         bundle = profile_get(session, "ca_bundle");
     session->transport =
@@ -171,47 +171,55 @@ static struct credentials_cache *cache(struct aws_session *session,
                                             .seed = random_seed()});
 }
 
-// A made-up access key of twelve digits: some servers make it the account.
-static struct credentials_provider *dummy(void)
+// Without configured credentials there are those of the instance we may run on,
+// and made-up ones for servers that are not AWS.
+static bool find_implicit(struct aws_session *session,
+                          struct credentials_provider **provider,
+                          struct error *err)
 {
-    struct credentials credentials = {.access_key = mem_strdup(NO_ACCOUNT),
-                                      .secret_key = mem_strdup("pollard")};
-
-    return credentials_static_create(CREDENTIALS_DUMMY, &credentials);
+    session->dummy_credentials = cache(session, credentials_dummy_create());
+    if (!credentials_imds_create(session->profiles, session->profile, provider,
+                                 err))
+        return false;
+    if (!*provider)
+        *provider = credentials_none_create();
+    return true;
 }
 
 static bool find_credentials(struct aws_session *session, struct error *err)
 {
     const struct credentials_places places = {
         .profiles = session->profiles,
+        .config_path = session->config_path,
+        .credentials_path = session->credentials_path,
         .profile = session->profile,
-        .profile_is_ours = session->config->profile != NULL};
+        .profile_is_ours = session->config->profile != NULL,
+        .sts = &session->endpoints[AWS_STS],
+        .region = session->region};
     struct credentials_provider *provider;
 
-    if (!credentials_chain_find(&places, &provider, err))
+    if (!credentials_chain_find(&places, &provider, err) ||
+        (!provider && !find_implicit(session, &provider, err)))
         return false;
-    if (!provider)
-        session->dummy_credentials = cache(session, dummy());
-    session->credentials = cache(session, provider ? provider : dummy());
+    session->credentials = cache(session, provider);
     return true;
 }
 
 static void find_account(struct aws_session *session)
 {
-    const char *account = environment("AWS_ACCOUNT_ID");
+    const char *account = environment_get("AWS_ACCOUNT_ID");
 
     if (!account)
         account = profile_get(session, "aws_account_id");
-    atomic_store(&session->account, mem_strdup(account));
+    atomic_store(&session->learnt->account, mem_strdup(account));
 }
 
 static bool skew_correction_is_on(const struct aws_session *session)
 {
-    const char *off = environment("AWS_DISABLE_CLOCK_SKEW_CORRECTION");
+    const char *off = environment_get("AWS_DISABLE_CLOCK_SKEW_CORRECTION");
 
-    if (!off)
-        off = profile_get(session, "disable_clock_skew_correction");
-    return !off || strcasecmp(off, "true");
+    return !environment_is_true(
+        off ? off : profile_get(session, "disable_clock_skew_correction"));
 }
 
 struct aws_session *
@@ -219,6 +227,7 @@ aws_session_create(const struct aws_session_options *options, struct error *err)
 {
     struct aws_session *session = mem_calloc(1, sizeof(*session));
 
+    session->learnt = mem_calloc(1, sizeof(*session->learnt));
     session->config = options->config;
     session->clock = options->clock;
     session->log = *options->log;
@@ -246,7 +255,10 @@ void aws_session_destroy(struct aws_session *session)
     for (size_t i = 0; i < AWS_SERVICE_COUNT; i++)
         endpoint_finish(&session->endpoints[i]);
     profiles_destroy(session->profiles);
-    free(atomic_load(&session->account));
+    free(atomic_load(&session->learnt->account));
+    free(session->learnt);
+    free(session->config_path);
+    free(session->credentials_path);
     free(session->profile);
     free(session->region);
     free(session);
@@ -263,16 +275,39 @@ const char *aws_session_endpoint(const struct aws_session *session,
     return session->endpoints[service].url;
 }
 
+// Never changed once it is known, so that it can be lent out.
+static const char *learn_account(const struct aws_session *session)
+{
+    char *account = credentials_cache_account(session->credentials);
+    char *known = NULL;
+
+    if (!account || atomic_compare_exchange_strong(&session->learnt->account,
+                                                   &known, account))
+        return account;
+    free(account); // another thread was first
+    return known;
+}
+
 const char *aws_session_account(const struct aws_session *session)
 {
-    const char *account = atomic_load(&session->account);
+    const char *account = atomic_load(&session->learnt->account);
 
+    if (!account)
+        account = learn_account(session);
     return account ? account : NO_ACCOUNT;
 }
 
+// The instance's credentials, which nobody configured, are only missed where an
+// endpoint of AWS is used.
 bool aws_session_check_credentials(struct aws_session *session,
                                    struct error *err)
 {
+    if (session->dummy_credentials &&
+        (aws_session_credentials(session, AWS_SQS) ==
+             session->dummy_credentials ||
+         aws_session_credentials(session, AWS_KINESIS) ==
+             session->dummy_credentials))
+        return true;
     return credentials_cache_check(session->credentials, err);
 }
 
@@ -309,29 +344,30 @@ int aws_session_sqs_protocol(const struct aws_session *session)
 {
     int configured = session->config->sqs_protocol;
 
-    return configured != AWS_SQS_AUTO ? configured
-                                      : atomic_load(&session->sqs_protocol);
+    return configured != AWS_SQS_AUTO
+               ? configured
+               : atomic_load(&session->learnt->sqs_protocol);
 }
 
 void aws_session_set_sqs_protocol(struct aws_session *session, int protocol)
 {
-    atomic_store(&session->sqs_protocol, protocol);
+    atomic_store(&session->learnt->sqs_protocol, protocol);
 }
 
 int64_t aws_session_offset_ms(const struct aws_session *session,
                               enum aws_service service)
 {
-    return atomic_load(&session->offsets_ms[service]);
+    return atomic_load(&session->learnt->offsets_ms[service]);
 }
 
 void aws_session_set_offset_ms(struct aws_session *session,
                                enum aws_service service, int64_t offset_ms)
 {
-    int64_t before = atomic_load(&session->offsets_ms[service]);
+    int64_t before = atomic_load(&session->learnt->offsets_ms[service]);
 
     if (!session->corrects_skew)
         return;
-    atomic_store(&session->offsets_ms[service], offset_ms);
+    atomic_store(&session->learnt->offsets_ms[service], offset_ms);
     if (skew_explains(before, offset_ms))
         log_warn(&session->log, "aws.clock_skew",
                  LOG_STR("endpoint", session->endpoints[service].url),

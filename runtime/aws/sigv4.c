@@ -51,9 +51,7 @@ void sigv4_destroy(struct sigv4 *sigv4)
         forget(&sigv4->keys[i]);
     digest_destroy(sigv4->digest);
     // The canonical request holds the session token.
-    if (sigv4->text.data)
-        explicit_bzero(sigv4->text.data, sigv4->text.capacity);
-    buffer_finish(&sigv4->text);
+    buffer_wipe(&sigv4->text);
     free(sigv4);
 }
 

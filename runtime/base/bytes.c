@@ -17,6 +17,13 @@ void buffer_finish(struct buffer *buffer)
     buffer_init(buffer, buffer->limit);
 }
 
+void buffer_wipe(struct buffer *buffer)
+{
+    if (buffer->data)
+        explicit_bzero(buffer->data, buffer->capacity);
+    buffer_finish(buffer);
+}
+
 void buffer_clear(struct buffer *buffer)
 {
     buffer->size = 0;

@@ -47,6 +47,9 @@ void buffer_init(struct buffer *buffer, size_t limit);
 /* Free what it holds; it may be used again with the same limit. */
 void buffer_finish(struct buffer *buffer);
 
+/* The same for secrets: overwrite, then free. */
+void buffer_wipe(struct buffer *buffer);
+
 /* Forget the content, keep the memory. */
 void buffer_clear(struct buffer *buffer);
 
