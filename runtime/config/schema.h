@@ -5,7 +5,7 @@
  * fill (`*_config.h` of each room). A key that is in no table is an error.
  *
  * AWS spellings (`BatchSize`) are aliases of every snake_case key, made by rule
- * (snake_case to PascalCase); a row names its alias only where the rule errs.
+ * (snake_case to PascalCase); a row names one more where AWS's differs.
  *
  * Threads: tables are immutable; applying is one thread's.
  */
@@ -51,7 +51,7 @@ struct field {
     const char *name;
     enum field_type type;
     size_t offset;
-    const char *alias;     // AWS spelling where the rule errs, or NULL
+    const char *alias;     // AWS's spelling where the rule's differs, or NULL
     const char *fallback;  // as a user would write it; NULL: unset
     const char *otherwise; // for the docs: what holds while it is unset
     int64_t unset;         // what a number is then, and after it was refused
@@ -61,6 +61,7 @@ struct field {
     const struct field *fields; // of a section
     bool one_of;                // of a section: exactly one key must be there
     size_t given;               // FIELD_GIVEN of a bool: the key was there
+    bool beyond_lambda;         // for the docs: not a parameter of Lambda's
     const char *help;           // one sentence
 };
 

@@ -10,13 +10,11 @@
 
 #define NAME_LIMIT 200
 
-char *schema_name_alias(const struct field *field)
+char *schema_name_by_rule(const struct field *field)
 {
     struct buffer out;
     bool begins = true;
 
-    if (field->alias)
-        return mem_strdup(field->alias);
     buffer_init(&out, NAME_LIMIT);
     for (const char *c = field->name; *c; c++) {
         if (*c != '_')
@@ -25,6 +23,11 @@ char *schema_name_alias(const struct field *field)
         begins = *c == '_';
     }
     return buffer_detach(&out);
+}
+
+char *schema_name_alias(const struct field *field)
+{
+    return field->alias ? mem_strdup(field->alias) : schema_name_by_rule(field);
 }
 
 bool schema_name_is_alias(const char *name, const char *key)
@@ -45,10 +48,9 @@ bool schema_name_is_alias(const char *name, const char *key)
 
 bool schema_name_is(const struct field *field, const char *key)
 {
-    if (!strcmp(field->name, key))
-        return true;
-    return field->alias ? !strcmp(field->alias, key)
-                        : schema_name_is_alias(field->name, key);
+    return !strcmp(field->name, key) ||
+           (field->alias && !strcmp(field->alias, key)) ||
+           schema_name_is_alias(field->name, key);
 }
 
 const struct field *schema_name_nearest(const struct field *fields,

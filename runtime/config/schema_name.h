@@ -12,13 +12,17 @@
 struct buffer;
 struct field;
 
-/* "batch_size" to "BatchSize". Caller frees. */
+/* AWS's spelling: the row's alias, or "batch_size" to "BatchSize". Caller
+ * frees. */
 char *schema_name_alias(const struct field *field);
+
+/* The same without the row's alias, which is accepted beside it. */
+char *schema_name_by_rule(const struct field *field);
 
 /* Is `key` the AWS spelling of `name`, by rule? */
 bool schema_name_is_alias(const char *name, const char *key);
 
-/* Does the key mean this row, in either spelling? */
+/* Does the key mean this row, in any spelling? */
 bool schema_name_is(const struct field *field, const char *key);
 
 /* The row whose name is at most two typing mistakes away, or NULL. */

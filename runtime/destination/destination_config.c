@@ -11,7 +11,7 @@ static const struct field on_success_fields[] = {
 };
 
 const struct field destination_config_fields[] = {
-    {"on_success", FIELD_SECTION(on_success_fields),
+    {"on_success", FIELD_SECTION(on_success_fields), .beyond_lambda = true,
      .help = "Where the records that the handler emits go. A batch is settled "
              "only after they were accepted there. (Lambda refuses this key on "
              "triggers.)"},

@@ -87,15 +87,17 @@ const struct field trigger_config_fields[] = {
     {"visibility_timeout",
      FIELD_MS(struct trigger_config, visibility_timeout_ms), .unset = -1,
      .min = 1000, .max = 12 * 60 * 60 * 1000, .otherwise = "the queue's own",
+     .beyond_lambda = true,
      .help = "How long a received message stays hidden from others, in whole "
              "seconds; at least the handler's timeout. Queues only."},
     {"visibility_heartbeat",
      FIELD_BOOL(struct trigger_config, visibility_heartbeat),
-     .fallback = "false",
+     .fallback = "false", .beyond_lambda = true,
      .help = "Keep messages hidden while their batch runs, up to SQS's 12 "
              "hours. Queues only."},
     {"retry_backoff", FIELD_SECTION(backoff_fields),
      .given = FIELD_GIVEN(struct trigger_config, retry_backoff.given),
+     .beyond_lambda = true,
      .help = "How long failed records wait, with full jitter: anything from "
              "nothing to the delay. Given for a queue, it replaces what is "
              "left of the visibility timeout, by receive count; a stream "
@@ -117,13 +119,15 @@ const struct field trigger_config_fields[] = {
     {"kms_key_arn", FIELD_PLANNED, .alias = "KMSKeyArn",
      .help = "The key that the filter is encrypted with."},
     {"metrics_config", FIELD_PLANNED, .help = "Which metrics are published."},
-    {"fifo_failure", FIELD_PLANNED,
+    {"fifo_failure", FIELD_PLANNED, .beyond_lambda = true,
      .help = "What a failure does to the rest of its FIFO group."},
-    {"on_filtered", FIELD_PLANNED,
+    {"on_filtered", FIELD_PLANNED, .beyond_lambda = true,
      .help = "What becomes of messages that no filter matches."},
-    {"deaggregate", FIELD_PLANNED, .help = "Split KPL-aggregated records."},
-    {"rate_limit", FIELD_PLANNED, .help = "Records a second, at most."},
-    {"circuit_breaker", FIELD_PLANNED,
+    {"deaggregate", FIELD_PLANNED, .beyond_lambda = true,
+     .help = "Split KPL-aggregated records."},
+    {"rate_limit", FIELD_PLANNED, .beyond_lambda = true,
+     .help = "Records a second, at most."},
+    {"circuit_breaker", FIELD_PLANNED, .beyond_lambda = true,
      .help = "Pause after so many failed batches in a row."},
     {0},
 };
