@@ -28,8 +28,9 @@
 // What is learnt on the way, by any thread.
 struct learnt {
     _Atomic int64_t offsets_ms[AWS_SERVICE_COUNT];
-    _Atomic(char *) account; // owned; set once
-    atomic_int sqs_protocol; // AWS_SQS_AUTO: not yet
+    _Atomic(char *) account;     // owned; set once
+    atomic_int sqs_protocol;     // AWS_SQS_AUTO: not yet
+    atomic_int kinesis_protocol; // AWS_KINESIS_AUTO: not yet
 };
 
 struct aws_session {                 // never changed after creation
@@ -352,6 +353,19 @@ int aws_session_sqs_protocol(const struct aws_session *session)
 void aws_session_set_sqs_protocol(struct aws_session *session, int protocol)
 {
     atomic_store(&session->learnt->sqs_protocol, protocol);
+}
+
+enum aws_kinesis_protocol
+aws_session_kinesis_protocol(const struct aws_session *session)
+{
+    return (enum aws_kinesis_protocol)atomic_load(
+        &session->learnt->kinesis_protocol);
+}
+
+void aws_session_set_kinesis_protocol(struct aws_session *session,
+                                      enum aws_kinesis_protocol protocol)
+{
+    atomic_store(&session->learnt->kinesis_protocol, (int)protocol);
 }
 
 int64_t aws_session_offset_ms(const struct aws_session *session,

@@ -54,6 +54,17 @@ const char *aws_session_account(const struct aws_session *session);
 int aws_session_sqs_protocol(const struct aws_session *session);
 void aws_session_set_sqs_protocol(struct aws_session *session, int protocol);
 
+/* The same of Kinesis's endpoint, which is never configured. */
+enum aws_kinesis_protocol {
+    AWS_KINESIS_AUTO, // not known yet: CBOR is tried
+    AWS_KINESIS_CBOR,
+    AWS_KINESIS_JSON, // it refused CBOR, or garbled it
+};
+enum aws_kinesis_protocol
+aws_session_kinesis_protocol(const struct aws_session *session);
+void aws_session_set_kinesis_protocol(struct aws_session *session,
+                                      enum aws_kinesis_protocol protocol);
+
 /* Fetch credentials now, for `validate --online` and a clear error at start.
  * Blocks up to the provider's timeouts. */
 bool aws_session_check_credentials(struct aws_session *session,

@@ -22,7 +22,8 @@ struct kinesis_source {
     struct source source; // first
 
     // Set by kinesis_open, never changed.
-    struct aws_client *client; // borrowed
+    struct aws_session *session; // borrowed
+    struct aws_client *client;   // borrowed
     const struct clock *clock;
     struct log log;
     char *stream, *shard, *arn, *region, *identity; // owned
@@ -30,7 +31,7 @@ struct kinesis_source {
 
     // How the reading goes.
     struct kinesis_reader reader;
-    enum kinesis_protocol protocol;
+    bool asked_cbor;       // by the call in flight
     int64_t asked_wall_ms; // when the iterator in flight was asked for
     char *shards_token;    // owned; the next page of the ListShards going on
     size_t room; // records that the poller still takes, as of the last poll
@@ -55,11 +56,6 @@ static const struct kinesis_source *const_self_of(const struct source *source)
     return (const struct kinesis_source *)source;
 }
 
-static bool speaks_cbor(const struct kinesis_source *self)
-{
-    return self->protocol != KINESIS_PROTOCOL_JSON;
-}
-
 static size_t weight(const struct record *record)
 {
     return sizeof(*record) + record->data.size + record->key.size;
@@ -73,6 +69,11 @@ static struct kinesis_ahead ahead_of(const struct kinesis_source *self)
 }
 
 // ---- sending ---------------------------------------------------------------
+
+static enum aws_kinesis_protocol protocol(const struct kinesis_source *self)
+{
+    return aws_session_kinesis_protocol(self->session);
+}
 
 static void put_call(struct kinesis_source *self, enum kinesis_call call,
                      struct aws_request *request)
@@ -106,14 +107,16 @@ static void send_call(struct kinesis_source *self, enum kinesis_call call)
 {
     // One attempt: the reader knows better than the client when to try again.
     struct aws_request request = {.service = AWS_KINESIS,
-                                  .protocol = speaks_cbor(self) ? AWS_CBOR_11
-                                                                : AWS_JSON_11,
+                                  .protocol = protocol(self) == AWS_KINESIS_JSON
+                                                  ? AWS_JSON_11
+                                                  : AWS_CBOR_11,
                                   .max_attempts = 1,
                                   .owner = self,
                                   .kind = (int)call};
 
     buffer_init(&request.body, REQUEST_LIMIT);
     put_call(self, call, &request);
+    self->asked_cbor = request.protocol == AWS_CBOR_11;
     aws_client_send(self->client, &request);
 }
 
@@ -160,8 +163,9 @@ static bool read_page(struct kinesis_source *self, struct aws_reply *reply,
     else
         kinesis_reader_got_nothing(&self->reader);
     kinesis_page_finish(&page);
-    if (self->protocol == KINESIS_PROTOCOL_AUTO)
-        self->protocol = cbor ? KINESIS_PROTOCOL_CBOR : KINESIS_PROTOCOL_JSON;
+    if (protocol(self) == AWS_KINESIS_AUTO)
+        aws_session_set_kinesis_protocol(
+            self->session, cbor ? AWS_KINESIS_CBOR : AWS_KINESIS_JSON);
     return true;
 }
 
@@ -205,7 +209,7 @@ static bool read_reply(struct kinesis_source *self, struct aws_reply *reply,
                        int64_t now_ms, struct error *err)
 {
     // A server may answer JSON to CBOR; it says so.
-    bool cbor = speaks_cbor(self) && !strstr(reply->content_type, "json");
+    bool cbor = self->asked_cbor && !strstr(reply->content_type, "json");
 
     switch ((enum kinesis_call)reply->kind) {
     case KINESIS_CALL_ITERATOR:
@@ -223,8 +227,10 @@ static bool read_reply(struct kinesis_source *self, struct aws_reply *reply,
 static void fall_back_to_json(struct kinesis_source *self,
                               const struct error *err)
 {
-    self->protocol = KINESIS_PROTOCOL_JSON;
     kinesis_reader_got_nothing(&self->reader);
+    if (protocol(self) == AWS_KINESIS_JSON) // another shard's poller was first
+        return;
+    aws_session_set_kinesis_protocol(self->session, AWS_KINESIS_JSON);
     log_info(&self->log, "kinesis.json", LOG_ERROR(err));
 }
 
@@ -232,8 +238,7 @@ static void fall_back_to_json(struct kinesis_source *self,
 static bool refuses_cbor(const struct kinesis_source *self,
                          const struct aws_reply *reply)
 {
-    return self->protocol == KINESIS_PROTOCOL_AUTO &&
-           reply->kind != KINESIS_CALL_SHARDS &&
+    return self->asked_cbor && protocol(self) != AWS_KINESIS_CBOR &&
            (reply->not_json || !strcmp(reply->code, "SerializationException") ||
             !strcmp(reply->code, "UnknownOperationException"));
 }
@@ -293,7 +298,7 @@ static void take_garble(struct kinesis_source *self,
                         const struct aws_reply *reply, const struct error *err,
                         int64_t now_ms)
 {
-    if (speaks_cbor(self) && reply->kind != KINESIS_CALL_SHARDS)
+    if (self->asked_cbor)
         fall_back_to_json(self, err);
     else
         take_refusal(self,
@@ -504,17 +509,12 @@ struct source *kinesis_open(const struct kinesis_options *options)
     self->client = options->client;
     self->clock = options->clock;
     self->log = *options->log;
-    self->protocol = options->protocol;
+    self->session = options->session;
     self->stream = mem_strdup(options->stream);
     self->shard = mem_strdup(options->shard);
     set_origin(self, options);
     start_reader(self, options);
     return &self->source;
-}
-
-enum kinesis_protocol kinesis_protocol(const struct source *source)
-{
-    return const_self_of(source)->protocol;
 }
 
 int kinesis_sequence_compare(const char *a, const char *b)

@@ -30,12 +30,6 @@ struct kinesis_start {
     const char *sequence_number; // AFTER_SEQUENCE_NUMBER
 };
 
-enum kinesis_protocol {
-    KINESIS_PROTOCOL_AUTO, // CBOR until the server refuses or garbles it
-    KINESIS_PROTOCOL_CBOR,
-    KINESIS_PROTOCOL_JSON,
-};
-
 struct kinesis_options {
     struct aws_session *session; // borrowed
     struct aws_client *client;   // borrowed; the poller's
@@ -45,18 +39,13 @@ struct kinesis_options {
     const char *arn;       // eventSourceARN; NULL: derived
     const char *shard;     // id
     struct kinesis_start start;
-    int64_t idle_ms;                // between reads at the tip; Lambda: 1 s
-    enum kinesis_protocol protocol; // what kinesis_protocol said before
+    int64_t idle_ms; // between reads at the tip; Lambda: 1 s
     uint64_t seed;
 };
 
 /* Never fails: what is wrong shows as failure(). Options are copied but
  * session, client and clock. */
 struct source *kinesis_open(const struct kinesis_options *options);
-
-/* What the server was found to speak, for the next shard's options; AUTO: not
- * known yet. The poller's thread. */
-enum kinesis_protocol kinesis_protocol(const struct source *source);
 
 struct kinesis_shard {
     char *id, *parent, *adjacent_parent;       // owned; parents may be NULL

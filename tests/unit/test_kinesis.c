@@ -17,7 +17,8 @@
 static struct fake {
     struct sim_clock time;
     const char *endpoint;
-    struct aws_request sent; // the one call in flight
+    enum aws_kinesis_protocol protocol; // what the session knows
+    struct aws_request sent;            // the one call in flight
     bool in_flight, cancelled;
     int calls;
     struct source *source;
@@ -92,6 +93,24 @@ const char *__wrap_aws_session_endpoint(const struct aws_session *session,
     return fake.endpoint;
 }
 
+enum aws_kinesis_protocol
+__wrap_aws_session_kinesis_protocol(const struct aws_session *session);
+enum aws_kinesis_protocol
+__wrap_aws_session_kinesis_protocol(const struct aws_session *session)
+{
+    (void)session;
+    return fake.protocol;
+}
+
+void __wrap_aws_session_set_kinesis_protocol(
+    struct aws_session *session, enum aws_kinesis_protocol protocol);
+void __wrap_aws_session_set_kinesis_protocol(struct aws_session *session,
+                                             enum aws_kinesis_protocol protocol)
+{
+    (void)session;
+    fake.protocol = protocol;
+}
+
 // ---- the story's verbs -----------------------------------------------------
 
 static const struct kinesis_start horizon = {.position = KINESIS_TRIM_HORIZON};
@@ -102,10 +121,11 @@ static int64_t now(void)
 }
 
 static void open_at(const struct kinesis_start *start,
-                    enum kinesis_protocol protocol)
+                    enum aws_kinesis_protocol protocol)
 {
     static const struct log silent;
 
+    fake.protocol = protocol;
     fake.source = kinesis_open(&(struct kinesis_options){
         .clock = &fake.time.clock,
         .log = &silent,
@@ -113,7 +133,6 @@ static void open_at(const struct kinesis_start *start,
         .shard = SHARD,
         .start = *start,
         .idle_ms = 1000,
-        .protocol = protocol,
         .seed = 7,
     });
 }
@@ -276,7 +295,7 @@ static void answer_iterator(const char *iterator)
 
 static void start_reading(void)
 {
-    open_at(&horizon, KINESIS_PROTOCOL_JSON);
+    open_at(&horizon, AWS_KINESIS_JSON);
     expect_call("GetShardIterator");
     answer_iterator("i0");
     expect_call("GetRecords");
@@ -351,7 +370,7 @@ static void test_start(void **state)
     const struct start_case *c = *state;
 
     set_up(NULL);
-    open_at(&c->start, KINESIS_PROTOCOL_JSON);
+    open_at(&c->start, AWS_KINESIS_JSON);
     expect_call("GetShardIterator");
     assert_int_equal(fake.sent.protocol, AWS_JSON_11);
     expect_body(c->body);
@@ -366,7 +385,7 @@ static void test_cbor_times_are_tagged_milliseconds(void **state)
                                   .timestamp_ms = 1795369143801};
 
     (void)state;
-    open_at(&start, KINESIS_PROTOCOL_AUTO);
+    open_at(&start, AWS_KINESIS_AUTO);
     expect_call("GetShardIterator");
     assert_int_equal(fake.sent.protocol, AWS_CBOR_11);
     assert_memory_equal(fake.sent.body.data + fake.sent.body.size -
@@ -491,7 +510,7 @@ static void test_nothing_is_read_without_room(void **state)
 {
     (void)state;
     fake.room = 0;
-    open_at(&horizon, KINESIS_PROTOCOL_JSON);
+    open_at(&horizon, AWS_KINESIS_JSON);
     expect_no_call();
     fake.room = 1;
     expect_call("GetShardIterator");
@@ -629,7 +648,7 @@ static void test_latest_is_asked_for_only_once(void **state)
     struct kinesis_start start = {.position = KINESIS_LATEST};
 
     (void)state;
-    open_at(&start, KINESIS_PROTOCOL_JSON);
+    open_at(&start, AWS_KINESIS_JSON);
     expect_call("GetShardIterator");
     answer_iterator("i0");
     expect_call("GetRecords");
@@ -744,7 +763,7 @@ static void test_a_checkpoint_that_does_not_fit_is_said(void **state)
                                   .sequence_number = "495"};
 
     (void)state;
-    open_at(&start, KINESIS_PROTOCOL_JSON);
+    open_at(&start, AWS_KINESIS_JSON);
     expect_call("GetShardIterator");
     refuse("InvalidArgumentException", 400, ERROR_INVALID);
     expect_failure(ERROR_INVALID, "after 495: ");
@@ -911,7 +930,7 @@ static const char cbor_page[] = "\xa2\x67Records\x81\xa2\x6eSequenceNumber\x61"
 
 static void start_reading_cbor(void)
 {
-    open_at(&horizon, KINESIS_PROTOCOL_AUTO);
+    open_at(&horizon, AWS_KINESIS_AUTO);
     expect_call("GetShardIterator");
     assert_int_equal(fake.sent.protocol, AWS_CBOR_11);
     answer_bytes(BYTES("\xa1\x6dShardIterator\x62"
@@ -927,28 +946,28 @@ static void test_cbor_is_kept_once_it_worked(void **state)
 
     (void)state;
     start_reading_cbor();
-    assert_int_equal(kinesis_protocol(fake.source), KINESIS_PROTOCOL_AUTO);
+    assert_int_equal(fake.protocol, AWS_KINESIS_AUTO);
     answer_bytes((struct bytes){cbor_page, sizeof(cbor_page) - 1},
                  "application/x-amz-cbor-1.1");
-    assert_int_equal(kinesis_protocol(fake.source), KINESIS_PROTOCOL_CBOR);
+    assert_int_equal(fake.protocol, AWS_KINESIS_CBOR);
     record = source_next(fake.source);
     assert_true(bytes_equal(record->data, BYTES("hi")));
     source_settle(fake.source, record, SOURCE_DONE, -1, now());
     sim_clock_advance(&fake.time, 1000);
     expect_call("GetRecords");
     refuse("", 500, ERROR_TRANSIENT); // not the protocol's fault any more
-    assert_int_equal(kinesis_protocol(fake.source), KINESIS_PROTOCOL_CBOR);
+    assert_int_equal(fake.protocol, AWS_KINESIS_CBOR);
 }
 
 static void test_a_server_that_refuses_cbor_gets_json(void **state)
 {
     (void)state;
-    open_at(&horizon, KINESIS_PROTOCOL_AUTO);
+    open_at(&horizon, AWS_KINESIS_AUTO);
     expect_call("GetShardIterator");
     refuse("", 500, ERROR_TRANSIENT); // moto's HTML
     expect_call("GetShardIterator");
     assert_int_equal(fake.sent.protocol, AWS_JSON_11);
-    assert_int_equal(kinesis_protocol(fake.source), KINESIS_PROTOCOL_JSON);
+    assert_int_equal(fake.protocol, AWS_KINESIS_JSON);
     answer_iterator("i0");
     expect_call("GetRecords");
     assert_int_equal(fake.sent.protocol, AWS_JSON_11);
@@ -964,7 +983,7 @@ static void test_a_server_that_garbles_cbor_gets_json(void **state)
     expect_call("GetRecords");
     assert_int_equal(fake.sent.protocol, AWS_JSON_11);
     expect_body_contains("\"ShardIterator\":\"i0\"");
-    assert_int_equal(kinesis_protocol(fake.source), KINESIS_PROTOCOL_JSON);
+    assert_int_equal(fake.protocol, AWS_KINESIS_JSON);
 }
 
 static void test_a_server_may_answer_json_to_cbor(void **state)
@@ -973,16 +992,29 @@ static void test_a_server_may_answer_json_to_cbor(void **state)
     start_reading_cbor();
     answer_page(&(struct page){.first = 1, .count = 2, .next = "i1"});
     assert_int_equal(drain(), 2);
-    assert_int_equal(kinesis_protocol(fake.source), KINESIS_PROTOCOL_JSON);
+    assert_int_equal(fake.protocol, AWS_KINESIS_JSON);
 }
 
-static void test_a_hint_saves_the_question(void **state)
+static void test_what_the_session_knows_is_not_asked_again(void **state)
 {
     (void)state;
-    open_at(&horizon, KINESIS_PROTOCOL_CBOR);
+    open_at(&horizon, AWS_KINESIS_CBOR);
     expect_call("GetShardIterator");
     refuse("", 500, ERROR_TRANSIENT);
-    assert_int_equal(kinesis_protocol(fake.source), KINESIS_PROTOCOL_CBOR);
+    assert_int_equal(fake.protocol, AWS_KINESIS_CBOR);
+}
+
+static void test_another_shard_may_find_out_first(void **state)
+{
+    (void)state;
+    start_reading_cbor();
+    fake.protocol = AWS_KINESIS_JSON;
+    answer_bytes((struct bytes){cbor_page, sizeof(cbor_page) - 1},
+                 "application/x-amz-cbor-1.1");
+    assert_int_equal(drain(), 1);
+    sim_clock_advance(&fake.time, 1000);
+    expect_call("GetRecords");
+    assert_int_equal(fake.sent.protocol, AWS_JSON_11);
 }
 
 // ---- stopping --------------------------------------------------------------
@@ -1139,7 +1171,7 @@ static void read_whole_shard(uint64_t seed)
     set_up(NULL);
     shard.records = (long)random_below(&shard.random, 200);
     shard.has_children = happens(&shard, 50);
-    open_at(&horizon, KINESIS_PROTOCOL_JSON);
+    open_at(&horizon, AWS_KINESIS_JSON);
     for (int steps = 0; !source_is_ended(fake.source); steps++) {
         int64_t due_ms;
 
@@ -1231,7 +1263,8 @@ int main(void)
         STORY(test_a_server_that_refuses_cbor_gets_json),
         STORY(test_a_server_that_garbles_cbor_gets_json),
         STORY(test_a_server_may_answer_json_to_cbor),
-        STORY(test_a_hint_saves_the_question),
+        STORY(test_what_the_session_knows_is_not_asked_again),
+        STORY(test_another_shard_may_find_out_first),
         STORY(test_a_stop_drops_what_was_not_handed_out),
         STORY(test_an_answer_after_the_stop_is_dropped),
         cmocka_unit_test(test_no_fault_skips_or_doubles_a_record),
