@@ -99,8 +99,7 @@ void handler_stop(struct handler *handler);
 
 /* After handler_stop: wait until the executors have destroyed their instances
  * and ended, until deadline_ms (monotonic). False when user code is still
- * running then: the handler must not be closed, the process is to exit.
- * */
+ * running then: the handler must not be closed, the process is to exit. */
 bool handler_join(struct handler *handler, int64_t deadline_ms);
 
 /* Requires a true handler_join, or that nothing was started; an instance that
