@@ -1,0 +1,206 @@
+#include "cli/validate_online.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "aws/arn.h"
+#include "aws/client.h"
+#include "aws/session.h"
+#include "aws/sqs_queue.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "source/kinesis.h"
+#include "supervisor/settings.h"
+
+#define QUEUE_PATIENCE_MS 20000 // to find a queue, protocol and all
+
+struct online {
+    const struct settings *settings;
+    const struct log *log;
+    struct aws_session *session;
+    struct aws_client *client;
+};
+
+static bool complain(const struct online *online,
+                     const struct trigger_config *trigger, const char *key,
+                     const struct error *err)
+{
+    (void)fprintf(stderr, "%s:%d:%d: triggers.%s.%s: %s\n",
+                  online->settings->path, trigger->line, trigger->column,
+                  trigger->name, key, err->message);
+    return false;
+}
+
+static void pump(struct online *online, struct sqs_queue *queue)
+{
+    const struct clock *clock = clock_system();
+    int64_t now_ms = clock_now_ms(clock);
+    struct aws_reply reply;
+
+    sqs_queue_poll(queue, now_ms);
+    aws_client_wait(online->client,
+                    clock_until_ms(sqs_queue_deadline_ms(queue), now_ms, 500));
+    while (aws_client_next(online->client, &reply)) {
+        sqs_queue_reply(queue, &reply, clock_now_ms(clock));
+        aws_reply_finish(&reply);
+    }
+}
+
+// The visibility timeout it has, or why there is none.
+static bool find_queue(struct online *online, const char *url, const char *name,
+                       const char *account, int64_t *visibility_s,
+                       struct error *err)
+{
+    int64_t until_ms = clock_now_ms(clock_system()) + QUEUE_PATIENCE_MS;
+    struct sqs_queue *queue = sqs_queue_create(&(struct sqs_queue_options){
+        .client = online->client,
+        .log = online->log,
+        .url = url,
+        .name = name,
+        .account = account,
+        .protocol = online->settings->aws.sqs_protocol,
+        .wants_attributes = true,
+        .owner = online,
+        .seed = random_seed(),
+    });
+    bool found;
+
+    while (!sqs_queue_facts(queue) && !sqs_queue_failure(queue) &&
+           !sqs_queue_is_missing(queue) &&
+           clock_now_ms(clock_system()) < until_ms)
+        pump(online, queue);
+    found = sqs_queue_facts(queue) != NULL;
+    if (found)
+        *visibility_s = sqs_queue_facts(queue)->visibility_s;
+    else if (sqs_queue_failure(queue))
+        *err = *sqs_queue_failure(queue);
+    else
+        error_set(err, ERROR_NOT_FOUND, "the queue \"%s\" %s %s",
+                  url ? url : name,
+                  sqs_queue_is_missing(queue) ? "does not exist at"
+                                              : "cannot be asked for at",
+                  aws_session_endpoint(online->session, AWS_SQS));
+    aws_client_cancel(online->client, online);
+    sqs_queue_destroy(queue);
+    return found;
+}
+
+static bool check_queue(struct online *online,
+                        const struct trigger_config *trigger, struct error *err)
+{
+    const struct source_config *source = &trigger->source;
+    int64_t visibility_s;
+
+    if (!find_queue(online, source->sqs.queue_url, source->name, NULL,
+                    &visibility_s, err))
+        return false;
+    // What the trigger sets at each receive wins over the queue's own.
+    if (trigger->visibility_timeout_ms >= 0)
+        visibility_s = trigger->visibility_timeout_ms / 1000;
+    if (visibility_s < 0 || trigger->visibility_heartbeat ||
+        trigger->handler.timeout_ms <= visibility_s * 1000)
+        return true;
+    return error_set(err, ERROR_INVALID,
+                     "the handler's timeout of %" PRId64
+                     " ms is over the queue's visibility timeout of %" PRId64
+                     " s: messages would come back while they are handled",
+                     trigger->handler.timeout_ms, visibility_s);
+}
+
+static bool check_stream(struct online *online, const char *name,
+                         struct error *err)
+{
+    struct kinesis_summary summary = {0};
+    bool ok = kinesis_describe(online->client, name, NULL, &summary, err);
+
+    if (ok && summary.status == KINESIS_DELETING)
+        ok = error_set(err, ERROR_NOT_FOUND,
+                       "the stream \"%s\" is being deleted", name);
+    kinesis_summary_finish(&summary);
+    return ok;
+}
+
+static bool check_destination(struct online *online, const char *text,
+                              struct error *err)
+{
+    struct arn arn;
+    int64_t ignored;
+
+    if (!arn_parse(text, &arn, err))
+        return false;
+    if (bytes_equal(arn.service, BYTES("sqs"))) {
+        AUTO_FREE char *name =
+            mem_strndup(arn.resource.data, arn.resource.size);
+
+        return find_queue(online, NULL, name, NULL, &ignored, err);
+    }
+    AUTO_FREE char *resource =
+        mem_strndup(arn.resource.data, arn.resource.size);
+    const char *slash = strchr(resource, '/');
+
+    return check_stream(online, slash ? slash + 1 : resource, err);
+}
+
+static bool check_trigger(struct online *online,
+                          const struct trigger_config *trigger)
+{
+    const char *destination =
+        trigger->destination_config.on_success.destination;
+    struct error err = {0};
+    bool ok = true;
+
+    if (trigger->source.type == SOURCE_TYPE_SQS
+            ? !check_queue(online, trigger, &err)
+            : !check_stream(online, trigger->source.name, &err))
+        ok = complain(online, trigger, "source", &err);
+    if (destination && !check_destination(online, destination, &err))
+        ok = complain(online, trigger, "destination_config.on_success", &err);
+    return ok;
+}
+
+static bool check_all(struct online *online)
+{
+    const struct settings *settings = online->settings;
+    struct error err = {0};
+    bool ok = true;
+
+    if (!aws_session_check_credentials(online->session, &err)) {
+        (void)fprintf(stderr, "%s: credentials: %s\n", settings->path,
+                      err.message);
+        return false;
+    }
+    online->client = aws_client_create(&(struct aws_client_options){
+        .session = online->session,
+        .clock = clock_system(),
+        .log = online->log,
+        .seed = random_seed(),
+    });
+    for (size_t i = 0; i < settings->trigger_count; i++)
+        if (settings->triggers[i].enabled)
+            ok &= check_trigger(online, &settings->triggers[i]);
+    aws_client_destroy(online->client);
+    return ok;
+}
+
+bool validate_online(const struct settings *settings, const struct log *log)
+{
+    struct online online = {.settings = settings, .log = log};
+    struct error err = {0};
+    bool ok;
+
+    online.session = aws_session_create(
+        &(struct aws_session_options){
+            .config = &settings->aws, .clock = clock_system(), .log = log},
+        &err);
+    if (!online.session) {
+        (void)fprintf(stderr, "%s: aws: %s\n", settings->path, err.message);
+        return false;
+    }
+    ok = check_all(&online);
+    aws_session_destroy(online.session);
+    return ok;
+}
