@@ -58,11 +58,11 @@ static bool find_queue(struct online *online, const char *url, const char *name,
     int64_t until_ms = clock_now_ms(clock_system()) + QUEUE_PATIENCE_MS;
     struct sqs_queue *queue = sqs_queue_create(&(struct sqs_queue_options){
         .client = online->client,
+        .session = online->session,
         .log = online->log,
         .url = url,
         .name = name,
         .account = account,
-        .protocol = online->settings->aws.sqs_protocol,
         .wants_attributes = true,
         .owner = online,
         .seed = random_seed(),
