@@ -348,6 +348,14 @@ const struct error *sqs_queue_failure(const struct sqs_queue *queue)
     return queue->failure.code ? &queue->failure : NULL;
 }
 
+void sqs_queue_try_again(struct sqs_queue *queue, int64_t now_ms)
+{
+    struct error why = queue->failure;
+
+    queue->failure = (struct error){0};
+    wait_and_say(queue, &why, now_ms);
+}
+
 bool sqs_queue_is_asking(const struct sqs_queue *queue)
 {
     return queue->is_asking;

@@ -69,6 +69,9 @@ bool sqs_queue_is_missing(const struct sqs_queue *queue);
 /* Why looking further is of no use, or NULL. */
 const struct error *sqs_queue_failure(const struct sqs_queue *queue);
 
+/* After a failure: say so, once a minute, and look again later. */
+void sqs_queue_try_again(struct sqs_queue *queue, int64_t now_ms);
+
 /* A call is in flight. */
 bool sqs_queue_is_asking(const struct sqs_queue *queue);
 

@@ -4,6 +4,9 @@
  * aws_client (batches of 10 for SQS, 500 for Kinesis), retries what failed
  * entry by entry with backoff, and says when a whole delivery was accepted.
  *
+ * What can never be accepted (too large, no text for SQS) is held, and an error
+ * says so once a minute: dropping it would lose it, settling its batch too.
+ *
  * Threads: the poller's.
  */
 #ifndef POLLARD_DESTINATION_H
@@ -22,15 +25,21 @@ struct clock;
 struct destination;
 struct error;
 struct log;
+struct record;
+struct shipment;
 
 /* One batch's results on their way. The caller embeds it where it likes. */
 struct delivery {
     struct emission *emissions; // borrowed until the delivery is accepted
     size_t count;
-    void *tag;             // the caller's
-    struct delivery *next; // the destination's
-    bool *accepted;        // the destination's; one flag an emission
-    size_t accepted_count;
+    // What they were made of, borrowed for the call of destination_deliver; may
+    // be none. A FIFO queue takes results of the same records, made again, for
+    // the same.
+    struct record *const *records;
+    size_t record_count;
+    void *tag;                 // the caller's
+    struct delivery *next;     // the destination's
+    struct shipment *shipment; // the destination's
 };
 
 struct destination_options {

@@ -134,6 +134,8 @@ static void deliver(struct dispatch *dispatch, struct run *run, int64_t now_ms)
     run->delivery =
         (struct delivery){.emissions = run->invocation.outcome.emissions,
                           .count = run->invocation.outcome.emission_count,
+                          .records = run->batch->records,
+                          .record_count = run->batch->count,
                           .tag = run};
     destination_deliver(dispatch->options.destination, &run->delivery, now_ms);
 }

@@ -1,0 +1,312 @@
+#include "destination/destination.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "destination/destination_inner.h"
+
+#define BACKOFF_BASE_MS 100
+#define BACKOFF_MAXIMUM_MS 20000
+#define REFUSED_BASE_MS 5000 // of what will hardly be accepted ever
+#define REFUSED_MAXIMUM_MS 60000
+#define SAY_AGAIN_MS 60000
+#define TIMEOUT_MS 30000
+
+static const struct destination_ops *const kinds[] = {&destination_sqs,
+                                                      &destination_kinesis};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+static const struct destination_ops *
+find_kind(const char *text, struct arn *arn, struct error *err)
+{
+    if (!arn_parse(text, arn, err))
+        return NULL;
+    for (size_t i = 0; i < KINDS; i++)
+        if (bytes_equal(arn->service, bytes_of(kinds[i]->service)))
+            return kinds[i]->check_arn(arn, err) ? kinds[i] : NULL;
+    error_set(err, ERROR_INVALID,
+              "\"%s\" is not the ARN of an SQS queue or a Kinesis stream",
+              text);
+    return NULL;
+}
+
+bool destination_check(const char *arn, struct error *err)
+{
+    struct arn parts;
+
+    return find_kind(arn, &parts, err) != NULL;
+}
+
+struct destination *destination_open(const struct destination_options *options,
+                                     struct error *err)
+{
+    const struct destination_ops *ops;
+    struct destination *destination;
+    struct outbox_limits limits;
+    struct arn arn;
+
+    ops = find_kind(options->arn, &arn, err);
+    if (!ops)
+        return NULL;
+    destination = mem_calloc(1, ops->size);
+    destination->ops = ops;
+    destination->session = options->session;
+    destination->client = options->client;
+    destination->calls = ops->calls;
+    destination->random.state = options->seed;
+    destination->arn = mem_strdup(options->arn);
+    log_child(&destination->log, options->log, "destination", options->arn);
+    limits = ops->limits;
+    ops->open(destination, &arn, options, &limits);
+    outbox_init(&destination->outbox, &limits, options->seed);
+    return destination;
+}
+
+static struct send *send_create(struct destination *destination,
+                                struct parcel *const *parcels, size_t count)
+{
+    struct send *send =
+        mem_calloc(1, sizeof(*send) + count * sizeof(send->parcels[0]));
+
+    send->count = count;
+    memcpy(send->parcels, parcels, count * sizeof(parcels[0]));
+
+    send->next = destination->sends;
+    send->link = &destination->sends;
+    if (send->next)
+        send->next->link = &send->next;
+    destination->sends = send;
+    destination->in_flight++;
+    return send;
+}
+
+static void send_destroy(struct destination *destination, struct send *send)
+{
+    *send->link = send->next;
+    if (send->next)
+        send->next->link = send->link;
+    destination->in_flight--;
+    free(send);
+}
+
+static void say_failed(struct destination *destination, const char *why,
+                       int64_t now_ms)
+{
+    struct log_repeat *said = &destination->failed_said;
+
+    if (!log_repeat_due(said, now_ms, SAY_AGAIN_MS))
+        return;
+    log_warn(&destination->log, "destination.failed",
+             LOG_INT("repeated", said->suppressed), LOG_STR("error", why));
+    said->suppressed = 0;
+}
+
+static void say_refused(struct destination *destination,
+                        const struct emission *emission, const char *why,
+                        int64_t now_ms)
+{
+    struct log_repeat *said = &destination->refused_said;
+
+    if (!log_repeat_due(said, now_ms, SAY_AGAIN_MS))
+        return;
+    log_error(
+        &destination->log, "destination.refused",
+        LOG_INT("bytes", emission->data.size),
+        LOG_INT("repeated", said->suppressed), LOG_STR("error", why),
+        LOG_STR("held", "its batch is not settled before it is accepted"));
+    said->suppressed = 0;
+}
+
+static void hold_refused(struct destination *destination, struct parcel *parcel,
+                         const char *why, int64_t now_ms)
+{
+    say_refused(destination, parcel->emission, why, now_ms);
+    outbox_failed(&destination->outbox, parcel, REFUSED_BASE_MS,
+                  REFUSED_MAXIMUM_MS, now_ms);
+}
+
+// What can never be accepted stays here, and takes no call with it.
+static size_t hold_impossible(struct destination *destination,
+                              struct parcel **parcels, size_t count,
+                              int64_t now_ms)
+{
+    size_t kept = 0;
+    struct error err;
+
+    for (size_t i = 0; i < count; i++) {
+        if (destination->ops->check(destination, parcels[i]->emission, &err))
+            parcels[kept++] = parcels[i];
+        else
+            hold_refused(destination, parcels[i], err.message, now_ms);
+    }
+    return kept;
+}
+
+static void send_parcels(struct destination *destination,
+                         struct parcel *const *parcels, size_t count)
+{
+    struct send *send = send_create(destination, parcels, count);
+    struct aws_request request = {.timeout_ms = TIMEOUT_MS,
+                                  .owner = destination,
+                                  .tag = send,
+                                  .kind = DESTINATION_SEND};
+
+    destination->ops->write(destination, send, &request);
+    send->protocol = request.protocol;
+    aws_client_send(destination->client, &request);
+}
+
+void destination_poll(struct destination *destination, int64_t now_ms)
+{
+    const struct destination_ops *ops = destination->ops;
+    struct parcel *parcels[OUTBOX_MOST];
+    size_t count;
+
+    destination->is_prepared =
+        !ops->prepare || ops->prepare(destination, now_ms);
+    while (destination->is_prepared &&
+           destination->in_flight < destination->calls &&
+           (count = outbox_take(&destination->outbox, now_ms, parcels))) {
+        count = hold_impossible(destination, parcels, count, now_ms);
+        if (count)
+            send_parcels(destination, parcels, count);
+    }
+}
+
+void destination_deliver(struct destination *destination,
+                         struct delivery *delivery, int64_t now_ms)
+{
+    struct shipment *shipment = outbox_add(&destination->outbox, delivery);
+
+    if (shipment && destination->ops->accept)
+        destination->ops->accept(destination, shipment);
+    destination_poll(destination, now_ms);
+}
+
+void destination_withdraw(struct destination *destination,
+                          struct delivery *delivery)
+{
+    for (struct send *send = destination->sends; send; send = send->next)
+        for (size_t i = 0; i < send->count; i++)
+            if (send->parcels[i] &&
+                send->parcels[i]->shipment == delivery->shipment)
+                send->parcels[i] = NULL;
+    outbox_withdraw(&destination->outbox, delivery);
+}
+
+static void judge_all(const struct send *send, enum verdict verdict,
+                      const char *why, struct verdicts *verdicts)
+{
+    for (size_t i = 0; i < send->count; i++)
+        verdicts->of[i] = verdict;
+    (void)snprintf(verdicts->why, sizeof(verdicts->why), "%s", why);
+}
+
+static void judge(struct destination *destination, const struct send *send,
+                  struct aws_reply *reply, struct verdicts *verdicts,
+                  int64_t now_ms)
+{
+    struct error err = reply->error;
+
+    *verdicts = (struct verdicts){0};
+    if (reply->ok) {
+        if (!destination->ops->read(send, &reply->body, verdicts, &err))
+            judge_all(send, VERDICT_AGAIN, err.message, verdicts);
+        return;
+    }
+    if (err.code == ERROR_NOT_FOUND && destination->ops->lost)
+        destination->ops->lost(destination, &err, now_ms);
+    judge_all(send, err.code == ERROR_INVALID ? VERDICT_REFUSED : VERDICT_AGAIN,
+              err.message, verdicts);
+}
+
+static void carry_out(struct destination *destination, struct parcel *parcel,
+                      enum verdict verdict, const char *why, int64_t now_ms)
+{
+    switch (verdict) {
+    case VERDICT_ACCEPTED:
+        outbox_accepted(&destination->outbox, parcel);
+        return;
+    case VERDICT_REFUSED:
+        hold_refused(destination, parcel, why, now_ms);
+        return;
+    case VERDICT_MISSING:
+    case VERDICT_AGAIN:
+        say_failed(destination, why, now_ms);
+        outbox_failed(&destination->outbox, parcel, BACKOFF_BASE_MS,
+                      BACKOFF_MAXIMUM_MS, now_ms);
+        return;
+    }
+}
+
+// Is the whole call refused, so that one of its parcels may be to blame?
+static bool is_halved(const struct send *send, const struct aws_reply *reply)
+{
+    return !reply->ok && reply->error.code == ERROR_INVALID && send->count > 1;
+}
+
+static void finish_send(struct destination *destination,
+                        const struct send *send, struct aws_reply *reply,
+                        int64_t now_ms)
+{
+    bool halved = is_halved(send, reply);
+    struct verdicts verdicts;
+
+    judge(destination, send, reply, &verdicts, now_ms);
+    for (size_t i = 0; i < send->count; i++) {
+        if (!send->parcels[i])
+            continue;
+        if (halved)
+            outbox_halve(&destination->outbox, send->parcels[i],
+                         send->count / 2);
+        else
+            carry_out(destination, send->parcels[i], verdicts.of[i],
+                      verdicts.why, now_ms);
+    }
+}
+
+void destination_reply(struct destination *destination, struct aws_reply *reply,
+                       int64_t now_ms)
+{
+    struct send *send = reply->tag;
+
+    if (reply->kind == DESTINATION_LOOKUP) {
+        destination->ops->prepare_reply(destination, reply, now_ms);
+        return;
+    }
+    finish_send(destination, send, reply, now_ms);
+    send_destroy(destination, send);
+}
+
+int64_t destination_deadline_ms(const struct destination *destination)
+{
+    const struct destination_ops *ops = destination->ops;
+
+    if (!destination->is_prepared)
+        return ops->prepare ? ops->prepare_deadline_ms(destination) : 0;
+    return destination->in_flight < destination->calls
+               ? outbox_deadline_ms(&destination->outbox)
+               : CLOCK_NEVER;
+}
+
+struct delivery *destination_next(struct destination *destination)
+{
+    return outbox_next(&destination->outbox);
+}
+
+void destination_close(struct destination *destination)
+{
+    if (!destination)
+        return;
+    aws_client_cancel(destination->client, destination);
+    while (destination->sends)
+        send_destroy(destination, destination->sends);
+    outbox_finish(&destination->outbox);
+    if (destination->ops->close)
+        destination->ops->close(destination);
+    free(destination->arn);
+    free(destination);
+}

@@ -1,0 +1,111 @@
+/*
+ * destination_inner: what the kinds of destination (SQS, Kinesis) share. For
+ * this room only. Each exports one table; destination.c allocates its struct
+ * zeroed, keeps the outbox and the calls, and asks the table what to write and
+ * what an answer means.
+ *
+ * Threads: the poller's.
+ */
+#ifndef POLLARD_DESTINATION_INNER_H
+#define POLLARD_DESTINATION_INNER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "aws/arn.h"
+#include "aws/client.h"
+#include "base/log.h"
+#include "destination/destination.h"
+#include "destination/outbox.h"
+
+enum destination_kind { DESTINATION_LOOKUP, DESTINATION_SEND };
+
+enum verdict {
+    VERDICT_MISSING, // the answer does not mention it
+    VERDICT_ACCEPTED,
+    VERDICT_AGAIN,   // the server's fault
+    VERDICT_REFUSED, // ours: trying again will hardly help
+};
+
+struct verdicts { // of the parcels of a call, by their place in it
+    enum verdict of[OUTBOX_MOST];
+    char why[512]; // of the last that failed
+};
+
+struct send { // one call in flight
+    struct send *next, **link;
+    enum aws_protocol protocol;
+    size_t count;
+    struct parcel *parcels[]; // NULL: withdrawn meanwhile
+};
+
+struct destination_ops {
+    const char *service; // of the ARN
+    size_t size;         // of the implementation's struct
+    size_t calls;        // in flight at the most
+    struct outbox_limits limits;
+
+    /* The ARN names one of ours. */
+    bool (*check_arn)(const struct arn *arn, struct error *err);
+
+    /* The base members are in place, but for the outbox, whose limits may still
+     * be changed. */
+    void (*open)(struct destination *destination, const struct arn *arn,
+                 const struct destination_options *options,
+                 struct outbox_limits *limits);
+
+    /* Move on with what must be known before anything is sent. True once it
+     * is. NULL: nothing must. */
+    bool (*prepare)(struct destination *destination, int64_t now_ms);
+    /* With prepare: when it wants to be called next. */
+    int64_t (*prepare_deadline_ms)(const struct destination *destination);
+    /* With prepare: a DESTINATION_LOOKUP call finished. */
+    void (*prepare_reply)(struct destination *destination,
+                          struct aws_reply *reply, int64_t now_ms);
+
+    /* Could this ever be accepted? */
+    bool (*check)(const struct destination *destination,
+                  const struct emission *emission, struct error *err);
+
+    /* A new delivery. NULL: nothing to do. */
+    void (*accept)(struct destination *destination, struct shipment *shipment);
+
+    /* The request of a call: service, protocol, operation, path and body. */
+    void (*write)(struct destination *destination, const struct send *send,
+                  struct aws_request *request);
+
+    /* The answer to it. */
+    bool (*read)(const struct send *send, struct buffer *body,
+                 struct verdicts *verdicts, struct error *err);
+
+    /* The queue or stream does not exist (any more). NULL: nothing to do. */
+    void (*lost)(struct destination *destination, const struct error *why,
+                 int64_t now_ms);
+
+    /* Frees what open made. NULL: nothing. */
+    void (*close)(struct destination *destination);
+};
+
+struct destination { // first member of every implementation
+    const struct destination_ops *ops;
+
+    // Set by destination_open, never changed.
+    struct aws_session *session; // borrowed
+    struct aws_client *client;   // borrowed
+    struct log log;              // says which destination
+    char *arn;                   // owned
+    size_t calls;                // in flight at the most
+
+    // Poller thread only.
+    struct outbox outbox;
+    bool is_prepared;
+    struct send *sends; // owned; in flight
+    size_t in_flight;
+    struct random random;
+    struct log_repeat failed_said, refused_said;
+};
+
+extern const struct destination_ops destination_sqs, destination_kinesis;
+
+#endif
