@@ -32,6 +32,16 @@ char *test_folder_create(void)
     return folder;
 }
 
+char *test_folder_create_fast(void)
+{
+    char *folder = mem_strdup("/dev/shm/pollard-test-XXXXXX");
+
+    if (mkdtemp(folder))
+        return folder;
+    free(folder);
+    return test_folder_create();
+}
+
 static int remove_one(const char *path, const struct stat *status, int type,
                       struct FTW *ftw)
 {
