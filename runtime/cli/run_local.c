@@ -11,6 +11,7 @@
 #include "supervisor/settings.h"
 
 #define STREAM_SHARDS 2
+#define WAIT_SECONDS 1 // costs nothing here, and lets Ctrl-C be quick
 
 struct run_local {
     struct local *server; // owned
@@ -84,8 +85,9 @@ bool run_local_adjust(struct run_local *local, struct settings *settings,
     if (!aws->region)
         aws->region = mem_strdup("us-east-1");
     for (size_t i = 0; i < settings->trigger_count; i++) {
-        const struct trigger_config *trigger = &settings->triggers[i];
+        struct trigger_config *trigger = &settings->triggers[i];
 
+        trigger->wait_time_seconds = WAIT_SECONDS;
         if (!create_source(local, &trigger->source, err) ||
             !create_destination(
                 local, trigger->destination_config.on_success.destination, err))

@@ -26,7 +26,6 @@
 #define POLLER_VISIBILITY_MOST_MS (12 * 60 * 60 * 1000)
 // Between two reads at the tip of a shard, as Lambda does.
 #define POLLER_TIP_MS 1000
-#define POLLER_LONG_POLL_MS 20000
 
 struct poller {
     // Set by poller_create, never changed.
@@ -124,7 +123,7 @@ static struct source *open_queue(const struct poller *poller)
         .minimum_receives = trigger->provisioned_poller_config.minimum_pollers,
         .maximum_receives = trigger->provisioned_poller_config.maximum_pollers,
         .visibility_timeout_ms = visibility_ms(trigger),
-        .wait_ms = POLLER_LONG_POLL_MS,
+        .wait_ms = trigger->wait_time_seconds * 1000,
         .seed = poller->seed ^ 1,
     });
 }

@@ -111,8 +111,9 @@ static void check_timestamp(const struct check *check)
 static void check_stream(const struct check *check)
 {
     static const char *const queue_keys[] = {
-        "scaling_config", "provisioned_poller_config", "visibility_timeout",
-        "visibility_heartbeat", NULL};
+        "scaling_config",     "provisioned_poller_config",
+        "visibility_timeout", "visibility_heartbeat",
+        "wait_time_seconds",  NULL};
 
     refuse_given(check, queue_keys, "only a queue has it");
     if (!is_given(check, "starting_position"))

@@ -90,6 +90,10 @@ const struct field trigger_config_fields[] = {
      .beyond_lambda = true,
      .help = "How long a received message stays hidden from others, in whole "
              "seconds; at least the handler's timeout. Queues only."},
+    {"wait_time_seconds", FIELD_INT(struct trigger_config, wait_time_seconds),
+     .fallback = "20", .min = 1, .max = 20, .beyond_lambda = true,
+     .help = "How long a receive waits for messages. A stop waits as long for "
+             "the receive that is under way. Queues only."},
     {"visibility_heartbeat",
      FIELD_BOOL(struct trigger_config, visibility_heartbeat),
      .fallback = "false", .beyond_lambda = true,

@@ -39,6 +39,7 @@ struct trigger_config {
     int64_t starting_position_timestamp_ms;
     int64_t visibility_timeout_ms; // whole seconds; -1: the queue's own
     bool visibility_heartbeat;
+    int64_t wait_time_seconds; // of a long poll
     struct {
         int64_t base_ms, maximum_ms;
         bool given; // on SQS: change visibility instead of leaving it

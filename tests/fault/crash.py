@@ -25,6 +25,7 @@ stop_grace: 20s
 triggers:
   orders:
     source: {{sqs: {{queue: orders}}}}
+    wait_time_seconds: 1
     handler: {{library: {handler}, isolation: thread, settings: {{path: {folder}/ledger, delay_ms: 2}}, timeout: 1s}}
     scaling_config: {{maximum_concurrency: 4}}
   clicks:

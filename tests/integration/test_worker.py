@@ -27,6 +27,7 @@ triggers:
 """
 QUEUE = """  {name}:
     source: {{sqs: {{queue: {queue}}}}}
+    wait_time_seconds: 1
     handler: {{library: {handler}, isolation: thread, settings: {{path: {folder}/ledger, delay_ms: {delay_ms}}}}}
 """
 STREAM = """  {name}:

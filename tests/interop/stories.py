@@ -58,6 +58,7 @@ aws: {{region: us-east-1, endpoint_url: "http://127.0.0.1:{port}", sqs_protocol:
 triggers:
   orders:
     source: {{sqs: {{queue: orders}}}}
+    wait_time_seconds: 1
     handler:
       library: {handler}
       isolation: thread
@@ -215,6 +216,7 @@ store: {{sqlite: {{path: {folder}/state.db}}}}
 triggers:
   orders:
     source: {{sqs: {{queue: orders}}}}
+    wait_time_seconds: 1
     handler: {{library: {handler}, isolation: thread, settings: {{path: {folder}/ledger, emit: true}}}}
     destination_config: {{on_success: {{destination: "arn:aws:kinesis:us-east-1:000000000000:stream/results"}}}}
   results:
