@@ -10,6 +10,7 @@
 #define POLLARD_LOCAL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct error;
@@ -32,11 +33,20 @@ struct local *local_start(const struct local_options *options,
 /* The port it listens on. */
 uint16_t local_port(const struct local *local);
 
-/* Create what a trigger names, unless it exists. */
+/* Create what a trigger names, unless it exists. A name that ends in .fifo
+ * makes a FIFO queue. */
 bool local_create_queue(struct local *local, const char *name,
                         struct error *err);
 bool local_create_stream(struct local *local, const char *name, unsigned shards,
                          struct error *err);
+
+/* A queue with attributes as CreateQueue takes them, unless it exists. */
+struct local_attribute {
+    const char *name, *value;
+};
+bool local_create_queue_with(struct local *local, const char *name,
+                             const struct local_attribute *attributes,
+                             size_t count, struct error *err);
 
 /* Ends open connections, joins its threads, frees everything. NULL is fine. */
 void local_stop(struct local *local);

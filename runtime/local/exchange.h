@@ -1,0 +1,164 @@
+/*
+ * exchange: one request and its answer: from headers and body to an operation
+ * of a service, through the faults that were asked for, to a status and a body.
+ *
+ * The transport fills `request` and `body`, calls exchange_run, and does what
+ * the step says. A parked exchange is run again after `resume` was called.
+ *
+ * Threads: the server thread only.
+ */
+#ifndef POLLARD_LOCAL_EXCHANGE_H
+#define POLLARD_LOCAL_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "local/api_error.h"
+#include "local/arena.h"
+#include "local/fault.h"
+#include "local/list.h"
+#include "local/queue.h"
+#include "local/text.h"
+#include "local/timers.h"
+#include "local/writer.h"
+
+struct exchange;
+struct input_fields;
+struct server;
+
+/* The largest PutRecords is 10 MiB, and a third more as base64; a message of
+ * 1 MiB is up to thrice that in a form. */
+#define EXCHANGE_BODY_LIMIT (16u << 20)
+#define EXCHANGE_REPLY_LIMIT (64u << 20)
+
+enum step {
+    STEP_REPLY, // send status, headers and reply
+    STEP_PARK,  // wait until resume is called, then run again
+    STEP_CLOSE, // close the connection without an answer
+};
+
+enum protocol { PROTOCOL_JSON, PROTOCOL_CBOR, PROTOCOL_QUERY, PROTOCOL_ADMIN };
+
+struct operation {
+    const char *name;
+    enum step (*run)(struct exchange *exchange);
+};
+
+struct service {
+    const char *name;
+    const char *target;        // what X-Amz-Target begins with, dot included
+    const char *json_type;     // Content-Type of its answers
+    const char *error_prefix;  // of __type
+    const char *xml_namespace; // NULL: it does not speak Query
+    bool empty_bodies;         // an empty result is no body at all
+    bool query_header;         // errors carry x-amzn-query-error
+    const struct operation *operations;
+    size_t count;
+    const struct input_fields *input;
+    /* What the request is about, for faults: a queue's or stream's name. */
+    struct bytes (*resource)(const struct exchange *exchange);
+};
+
+/* Slices are the transport's and live as long as the exchange. */
+struct exchange_request {
+    struct bytes method, path, query;
+    struct bytes target, content_type, authorization, host;
+};
+
+enum exchange_phase {
+    EXCHANGE_NEW,
+    EXCHANGE_DELAYED,   // a fault holds it back before it executes
+    EXCHANGE_EXECUTING, // the operation may have parked it
+    EXCHANGE_DONE,
+};
+
+/* An answer's body; it outlives the exchange while it is being sent. */
+struct reply {
+    struct list link;      // in server.replies while nobody uses it
+    struct server *server; // borrowed
+    struct buffer buffer;
+};
+
+struct exchange {
+    // The transport's.
+    void *connection;
+    void (*resume)(struct exchange *exchange);
+    struct exchange_request request;
+    struct buffer body;
+    bool parked;
+
+    struct server *server; // borrowed
+    struct list link;      // in server.exchanges
+    struct arena arena;
+    enum exchange_phase phase;
+    enum protocol protocol;
+    const struct service *service;
+    const struct operation *operation;
+    void *input;           // in the arena
+    struct bytes resource; // what it is about, for faults
+    bool drop_after;       // a fault closes the connection once it executed
+
+    // While it waits.
+    struct timer timer;
+    struct waiter waiter;
+    int64_t deadline_ms; // 0: none yet
+
+    // What was received, to be taken back if nobody gets the answer.
+    struct receipt received[QUEUE_RECEIVE_LIMIT];
+    size_t received_count;
+
+    // The answer.
+    int status;
+    bool failed;
+    const char *content_type;
+    const char *query_error; // in the arena; NULL: none
+    struct reply *reply;     // owned until the transport takes it
+    struct writer writer;
+    char request_id[TEXT_UUID_SIZE + 1];
+};
+
+struct exchange *exchange_create(struct server *server);
+
+/* Also takes it out of every wait. */
+void exchange_destroy(struct exchange *exchange);
+
+enum step exchange_run(struct exchange *exchange);
+
+/* Nobody gets the answer: what it took goes back. */
+void exchange_undo(struct exchange *exchange);
+
+/* For the server's timers. */
+void exchange_due(struct timer *timer);
+
+/* Give a reply back when it was sent. NULL is fine. */
+void reply_release(struct reply *reply);
+
+/*
+ * For operations: write the members of the result with exchange->writer and
+ * return STEP_REPLY; or fail; or wait (and be run again) and return STEP_PARK.
+ */
+enum step exchange_fail(struct exchange *exchange, enum api_error error,
+                        const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The same with what a fault names. */
+enum step exchange_fail_with(struct exchange *exchange,
+                             const struct api_error_info *info,
+                             const char *message);
+
+/* Run again at deadline_ms at the latest. */
+void exchange_wait_until(struct exchange *exchange, int64_t deadline_ms);
+
+/* The fault of this kind that strikes now, for this request, or NULL. */
+const struct fault *exchange_fault(struct exchange *exchange,
+                                   enum fault_action action);
+
+/* What a fault's code stands for; unknown ones are made in the arena. */
+const struct api_error_info *exchange_fault_error(struct exchange *exchange,
+                                                  const struct fault *fault);
+
+/* In route.c: find service, operation and protocol. False: it failed. */
+bool exchange_route(struct exchange *exchange);
+
+#endif

@@ -1,0 +1,101 @@
+/*
+ * serve_kinesis: the operations of Kinesis Data Streams, in JSON 1.1 and CBOR
+ * 1.1 alike, on the streams of stream.h. serve_kinesis.c has the tables; each
+ * serve_kinesis_*.c a family of operations.
+ *
+ * Threads: the server thread only.
+ */
+#ifndef POLLARD_LOCAL_SERVE_KINESIS_H
+#define POLLARD_LOCAL_SERVE_KINESIS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "local/exchange.h"
+#include "local/input.h"
+#include "local/stream.h"
+
+#define KINESIS_PAGE_LIMIT 10000
+#define KINESIS_PAGE_BYTES (10u << 20)
+
+struct kinesis_record {
+    struct bytes data, key, hash_key; // hash_key: ExplicitHashKey
+};
+
+struct kinesis_filter {
+    struct bytes type, shard;
+    struct input_int time;
+};
+
+struct kinesis_mode {
+    struct bytes mode;
+};
+
+struct kinesis_input {
+    struct bytes name, arn;
+    struct kinesis_record record; // of PutRecord
+    struct vector records;        // struct kinesis_record
+    struct bytes shard, iterator, iterator_type, sequence;
+    struct input_int time, limit, max_results;
+    struct bytes next_token, after_shard, after_stream;
+    struct kinesis_filter filter;
+    struct kinesis_mode mode;
+    struct input_int shard_count, target_count, hours, record_kib;
+    struct bytes scaling_type;
+    struct bytes split_shard, split_key, merge_shard, merge_adjacent;
+    struct vector tags; // pairs
+};
+
+static inline struct kinesis_input *
+serve_kinesis_input(const struct exchange *exchange)
+{
+    return exchange->input;
+}
+
+/* The stream that is named by name or ARN; NULL: it failed. */
+struct stream *serve_kinesis_stream(struct exchange *exchange);
+
+/* A shard of it; NULL: it failed. */
+struct shard *serve_kinesis_shard(struct exchange *exchange,
+                                  const struct stream *stream, struct bytes id);
+
+const char *serve_kinesis_arn(struct exchange *exchange,
+                              const struct stream *stream);
+
+/* Fails with ValidationException unless it is given and in range. */
+bool serve_kinesis_check_range(struct exchange *exchange, const char *name,
+                               const struct input_int *value, int64_t least,
+                               int64_t most);
+
+/* "HashKeyRange":{"StartingHashKey":..,"EndingHashKey":..} */
+void serve_kinesis_write_range(struct exchange *exchange,
+                               const struct shard *shard);
+
+/* A shard as the lists show it. */
+void serve_kinesis_write_shard(struct exchange *exchange,
+                               const struct shard *shard);
+
+/* The name of the stream that the request's iterator is of; empty: none. */
+struct bytes
+serve_kinesis_resource_of_iterator(const struct exchange *exchange);
+
+/* Operations. */
+enum step serve_kinesis_create_stream(struct exchange *exchange);
+enum step serve_kinesis_delete_stream(struct exchange *exchange);
+enum step serve_kinesis_describe_stream(struct exchange *exchange);
+enum step serve_kinesis_describe_stream_summary(struct exchange *exchange);
+enum step serve_kinesis_list_streams(struct exchange *exchange);
+enum step serve_kinesis_list_shards(struct exchange *exchange);
+enum step serve_kinesis_get_shard_iterator(struct exchange *exchange);
+enum step serve_kinesis_get_records(struct exchange *exchange);
+enum step serve_kinesis_put_record(struct exchange *exchange);
+enum step serve_kinesis_put_records(struct exchange *exchange);
+enum step serve_kinesis_split_shard(struct exchange *exchange);
+enum step serve_kinesis_merge_shards(struct exchange *exchange);
+enum step serve_kinesis_update_shard_count(struct exchange *exchange);
+enum step serve_kinesis_increase_retention(struct exchange *exchange);
+enum step serve_kinesis_decrease_retention(struct exchange *exchange);
+enum step serve_kinesis_update_record_size(struct exchange *exchange);
+
+#endif

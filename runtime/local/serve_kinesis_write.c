@@ -1,0 +1,170 @@
+#include "base/digest.h"
+#include "local/fault.h"
+#include "local/serve_kinesis.h"
+#include "local/server.h"
+
+#define RECORDS_LIMIT 500
+#define RECORDS_BYTES (10u << 20)
+#define KEY_LIMIT 256
+
+static bool missing(struct exchange *exchange, const char *name)
+{
+    (void)exchange_fail(exchange, API_VALIDATION,
+                        "1 validation error detected: Value null at '%s' "
+                        "failed to satisfy constraint: Member must not be null",
+                        name);
+    return false;
+}
+
+static bool check_size(struct exchange *exchange, const struct stream *stream,
+                       const struct kinesis_record *record)
+{
+    if (record->key.size < 1 || record->key.size > KEY_LIMIT) {
+        (void)exchange_fail(exchange, API_VALIDATION,
+                            "1 validation error detected: Value at "
+                            "'partitionKey' failed to satisfy constraint: "
+                            "Member must have length between 1 and %d",
+                            KEY_LIMIT);
+        return false;
+    }
+    if (record->data.size + record->key.size <= stream->record_limit)
+        return true;
+    (void)exchange_fail(exchange, API_VALIDATION,
+                        "1 validation error detected: Value at 'data' failed "
+                        "to satisfy constraint: Member must have length less "
+                        "than or equal to %zu",
+                        stream->record_limit);
+    return false;
+}
+
+static bool check_record(struct exchange *exchange, const struct stream *stream,
+                         const struct kinesis_record *record)
+{
+    hash_key key;
+
+    if (!record->data.data)
+        return missing(exchange, "data");
+    if (!record->key.data)
+        return missing(exchange, "partitionKey");
+    if (!check_size(exchange, stream, record))
+        return false;
+    if (!record->hash_key.data || hash_key_read(record->hash_key, &key))
+        return true;
+    (void)exchange_fail(exchange, API_INVALID_ARGUMENT,
+                        "Invalid ExplicitHashKey. ExplicitHashKey must be in "
+                        "the range: [0, 2^128-1]. Specified value was %.*s",
+                        BYTES_ARGS(record->hash_key));
+    return false;
+}
+
+static struct shard *route(struct exchange *exchange,
+                           const struct stream *stream,
+                           const struct kinesis_record *record)
+{
+    uint8_t md5[DIGEST_MD5_SIZE] = {0};
+    hash_key key;
+
+    if (!hash_key_read(record->hash_key, &key)) {
+        (void)digest_md5(exchange->server->digest, record->key, md5);
+        key = hash_key_of_md5(md5);
+    }
+    return stream_shard_for(stream, key);
+}
+
+static void put(struct exchange *exchange, struct stream *stream,
+                const struct kinesis_record *record)
+{
+    struct shard *shard = route(exchange, stream, record);
+    char sequence[SHARD_SEQUENCE_SIZE + 1];
+    uint64_t serial = stream_put(stream, shard, exchange->server->now_ms,
+                                 record->key, record->data);
+
+    shard_sequence(shard, serial, sequence);
+    writer_text(&exchange->writer, "SequenceNumber", bytes_of(sequence));
+    writer_text(&exchange->writer, "ShardId", bytes_of(shard->id));
+}
+
+static void trim(struct exchange *exchange, struct stream *stream)
+{
+    int64_t horizon_ms = stream_horizon_ms(stream, exchange->server->now_ms);
+
+    for (uint32_t i = 0; i < stream->count; i++)
+        shard_trim(stream->shards[i], horizon_ms);
+}
+
+enum step serve_kinesis_put_record(struct exchange *exchange)
+{
+    const struct kinesis_record *record =
+        &serve_kinesis_input(exchange)->record;
+    struct stream *stream = serve_kinesis_stream(exchange);
+
+    if (!stream || !check_record(exchange, stream, record))
+        return STEP_REPLY;
+    trim(exchange, stream);
+    put(exchange, stream, record);
+    return STEP_REPLY;
+}
+
+static bool check_records(struct exchange *exchange,
+                          const struct stream *stream,
+                          const struct vector *list)
+{
+    const struct kinesis_record *records = list->items;
+    size_t size = 0;
+
+    if (!list->count || list->count > RECORDS_LIMIT) {
+        (void)exchange_fail(exchange, API_VALIDATION,
+                            "1 validation error detected: Value at 'records' "
+                            "failed to satisfy constraint: Member must have "
+                            "length between 1 and %d",
+                            RECORDS_LIMIT);
+        return false;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        if (!check_record(exchange, stream, &records[i]))
+            return false;
+        size += records[i].data.size + records[i].key.size;
+    }
+    if (size <= RECORDS_BYTES)
+        return true;
+    (void)exchange_fail(exchange, API_INVALID_ARGUMENT,
+                        "Records size exceeds 10 MB limit");
+    return false;
+}
+
+// True when a fault makes it fail.
+static bool refuse(struct exchange *exchange)
+{
+    const struct fault *fault = exchange_fault(exchange, FAULT_PARTIAL);
+
+    if (!fault)
+        return false;
+    writer_text(&exchange->writer, "ErrorCode", bytes_of(fault->code));
+    writer_text(&exchange->writer, "ErrorMessage",
+                BYTES("asked for by a fault of the local server"));
+    return true;
+}
+
+enum step serve_kinesis_put_records(struct exchange *exchange)
+{
+    const struct vector *list = &serve_kinesis_input(exchange)->records;
+    const struct kinesis_record *records = list->items;
+    struct stream *stream = serve_kinesis_stream(exchange);
+    int64_t failed = 0;
+
+    if (!stream || !check_records(exchange, stream, list))
+        return STEP_REPLY;
+    trim(exchange, stream);
+    writer_list(&exchange->writer, "Records");
+    for (size_t i = 0; i < list->count; i++) {
+        writer_item(&exchange->writer, NULL);
+        if (refuse(exchange))
+            failed++;
+        else
+            put(exchange, stream, &records[i]);
+        writer_item_end(&exchange->writer, NULL);
+    }
+    writer_list_end(&exchange->writer);
+    writer_int(&exchange->writer, "FailedRecordCount", failed);
+    return STEP_REPLY;
+}
