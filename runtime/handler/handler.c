@@ -22,7 +22,7 @@ static char *settings_text(const struct handler_config *config)
     char *text = NULL;
 
     if (config->settings)
-        text = json_dumps(config->settings, JSON_COMPACT);
+        text = json_dumps(config->settings, JSON_COMPACT | JSON_ENCODE_ANY);
     return text ? text : mem_strdup("{}");
 }
 
