@@ -292,7 +292,7 @@ class Reload(Worker):
         self.config(self.head() + self.queue("a") + "    batch_size: many\n")
         pollard.send_signal(signal.SIGHUP)
         self.wait_event("reload.refused")
-        self.assertEqual(self.events("reload.problem")[-1]["line"], 9)
+        self.assertEqual(self.events("reload.problem")[-1]["line"], 10)
         self.sqs.send_all(url, ["still here"])
         self.wait_handled("a", ["still here"])
         self.assertEqual(stop(pollard), 0)
