@@ -42,7 +42,7 @@ def kinesis_mock(stage):
     folder = os.path.dirname(glob.glob(f"{SERVERS}/npm/node_modules/kinesis-local/main.js")[0])
     stage.start_server("kinesis-mock", ["node", "main.js"], port, cwd=folder, env={
         "KINESIS_MOCK_PLAIN_PORT": str(port), "KINESIS_MOCK_TLS_PORT": str(tls), "LOG_LEVEL": "ERROR",
-        "INITIALIZE_STREAMS": "", "SHARD_LIMIT": "100"})
+        "SHARD_LIMIT": "100"})
     return port
 
 
