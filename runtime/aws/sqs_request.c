@@ -247,6 +247,8 @@ void sqs_request_send_batch(enum aws_protocol protocol, const char *url,
     for (size_t i = 0; i < count; i++) {
         begin_entry(&writer);
         put_text(&writer, "MessageBody", sends[i].message);
+        if (sends[i].delay_s)
+            put_int(&writer, "DelaySeconds", sends[i].delay_s);
         if (sends[i].group.data)
             put_text(&writer, "MessageGroupId", sends[i].group);
         if (sends[i].deduplication.data)

@@ -62,6 +62,7 @@ void sqs_request_change(enum aws_protocol protocol, const char *url,
 struct sqs_send { // of one message
     struct bytes message;
     struct bytes group, deduplication; // FIFO; data NULL: none
+    int64_t delay_s;                   // 0: the queue's own
 };
 
 /* SendMessageBatch. */

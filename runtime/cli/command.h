@@ -12,6 +12,8 @@
 enum command_exit { // sysexits.h, and what peers use (Vector)
     COMMAND_OK = 0,
     COMMAND_USAGE = 64,
+    COMMAND_DATA = 65,        // the input is not what it must be
+    COMMAND_NO_INPUT = 66,    // or cannot be read
     COMMAND_UNAVAILABLE = 69, // a required server or library is not usable
     COMMAND_INTERNAL = 70,
     COMMAND_TEMPORARY = 75,

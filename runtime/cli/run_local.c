@@ -72,18 +72,20 @@ static bool create_source(struct run_local *local,
     return local_create_stream(local->server, source->name, STREAM_SHARDS, err);
 }
 
-bool run_local_adjust(struct run_local *local, struct settings *settings,
-                      struct error *err)
+void run_local_point(struct aws_config *aws, int port)
 {
-    struct aws_config *aws = &settings->aws;
-
-    replace(&aws->endpoint_url,
-            mem_printf("http://127.0.0.1:%d", local_port(local->server)));
+    replace(&aws->endpoint_url, mem_printf("http://127.0.0.1:%d", port));
     replace(&aws->endpoint_urls.sqs, NULL);
     replace(&aws->endpoint_urls.kinesis, NULL);
     replace(&aws->endpoint_urls.sts, NULL);
     if (!aws->region)
         aws->region = mem_strdup("us-east-1");
+}
+
+bool run_local_adjust(struct run_local *local, struct settings *settings,
+                      struct error *err)
+{
+    run_local_point(&settings->aws, local_port(local->server));
     for (size_t i = 0; i < settings->trigger_count; i++) {
         struct trigger_config *trigger = &settings->triggers[i];
 

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+struct aws_config;
 struct error;
 struct log_sink;
 struct run_local;
@@ -18,6 +19,9 @@ struct settings;
 
 struct run_local *run_local_start(const struct log_sink *sink,
                                   struct error *err);
+
+/* Point every service at an embedded server on this port of the loopback. */
+void run_local_point(struct aws_config *aws, int port);
 
 /* Point every service at the server, and create what the triggers name: queues
  * (with a dead-letter queue NAME-dead after 3 receives), streams of two shards.

@@ -1,0 +1,211 @@
+#include "cli/send.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "aws/client.h"
+#include "aws/session.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "cli/command.h"
+#include "cli/run_local.h"
+#include "cli/send_run.h"
+#include "cli/send_target.h"
+#include "supervisor/settings.h"
+
+struct send_arguments {
+    const char *config, *trigger, *file;
+    bool whole, local;
+    struct send_options options;
+};
+
+static int send_over(struct aws_session *session, const struct log *log,
+                     const struct trigger_config *trigger,
+                     const struct send_arguments *arguments, FILE *file)
+{
+    const struct send_target_ops *ops =
+        trigger->source.type == SOURCE_TYPE_SQS ? &send_queue : &send_stream;
+    struct send_target *target = mem_calloc(1, ops->size);
+    int status;
+
+    *target = (struct send_target){
+        .ops = ops,
+        .source = &trigger->source,
+        .options = &arguments->options,
+        .session = session,
+        .client = aws_client_create(
+            &(struct aws_client_options){.session = session,
+                                         .clock = clock_system(),
+                                         .log = log,
+                                         .seed = random_seed()}),
+        .log = log,
+        .random = {.state = random_seed()}};
+    status = send_run(target, file, arguments->whole);
+    aws_client_destroy(target->client);
+    free(target);
+    return status;
+}
+
+static int send_to_trigger(const struct settings *settings,
+                           const struct trigger_config *trigger,
+                           const struct send_arguments *arguments, FILE *file)
+{
+    struct log_sink sink = {.fd = STDERR_FILENO, .level = LOG_LEVEL_WARN};
+    struct log log = {.sink = &sink};
+    struct error err = {0};
+    struct aws_session *session;
+    int status;
+
+    session = aws_session_create(
+        &(struct aws_session_options){
+            .config = &settings->aws, .clock = clock_system(), .log = &log},
+        &err);
+    if (!session) {
+        (void)fprintf(stderr, "pollard send: %s\n", err.message);
+        return COMMAND_CONFIG;
+    }
+    status = send_over(session, &log, trigger, arguments, file);
+    aws_session_destroy(session);
+    return status;
+}
+
+static const struct trigger_config *
+find_trigger(const struct settings *settings, const char *name)
+{
+    for (size_t i = 0; i < settings->trigger_count; i++)
+        if (!strcmp(settings->triggers[i].name, name))
+            return &settings->triggers[i];
+    return NULL;
+}
+
+static int send_with(struct settings *settings,
+                     const struct send_arguments *arguments, FILE *file)
+{
+    const struct trigger_config *trigger =
+        find_trigger(settings, arguments->trigger);
+    const char *objection;
+
+    if (!trigger)
+        return command_usage("send", "%s has no trigger '%s'",
+                             arguments->config, arguments->trigger);
+    objection =
+        (trigger->source.type == SOURCE_TYPE_SQS ? send_queue : send_stream)
+            .objection(&trigger->source, &arguments->options);
+    if (objection)
+        return command_usage("send", "%s", objection);
+    if (arguments->local)
+        run_local_point(&settings->aws, RUN_LOCAL_PORT);
+    return send_to_trigger(settings, trigger, arguments, file);
+}
+
+static bool parse_seconds(const char *text, int64_t *seconds)
+{
+    char *end;
+    long number;
+
+    errno = 0;
+    number = strtol(text, &end, 10);
+    if (errno || end == text || *end)
+        return false;
+    *seconds = number;
+    return true;
+}
+
+static int parse_names(int argc, char **argv, struct send_arguments *arguments)
+{
+    if (optind == argc)
+        return command_usage("send", "a trigger's name is missing");
+    arguments->trigger = argv[optind];
+    if (optind + 1 < argc)
+        arguments->file = argv[optind + 1];
+    if (optind + 2 < argc)
+        return command_usage("send", "'%s' is one argument too many",
+                             argv[optind + 2]);
+    return COMMAND_OK;
+}
+
+static int parse(int argc, char **argv, struct send_arguments *arguments)
+{
+    static const struct option longs[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"key", required_argument, NULL, 'k'},
+        {"group", required_argument, NULL, 'g'},
+        {"delay", required_argument, NULL, 'd'},
+        {"whole", no_argument, NULL, 'w'},
+        {"local", no_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},
+        {0}};
+    int c;
+
+    while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1)
+        switch (c) {
+        case 'c':
+            arguments->config = optarg;
+            break;
+        case 'k':
+            arguments->options.key = optarg;
+            break;
+        case 'g':
+            arguments->options.group = optarg;
+            break;
+        case 'd':
+            if (!parse_seconds(optarg, &arguments->options.delay_s))
+                return command_usage("send", "--delay is a number of seconds");
+            break;
+        case 'w':
+            arguments->whole = true;
+            break;
+        case 'l':
+            arguments->local = true;
+            break;
+        case 'h':
+            exit(command_help("send"));
+        default:
+            return command_usage("send", "that option is not known");
+        }
+    return parse_names(argc, argv, arguments);
+}
+
+static FILE *open_input(const char *path)
+{
+    FILE *file = strcmp(path, "-") != 0 ? fopen(path, "re") : stdin;
+
+    if (!file)
+        (void)fprintf(stderr, "pollard send: %s: %s\n", path, strerror(errno));
+    return file;
+}
+
+int send_main(int argc, char **argv)
+{
+    struct send_arguments arguments = {.config = command_default_config(),
+                                       .file = "-"};
+    int status = parse(argc, argv, &arguments);
+    struct settings *settings;
+    FILE *file;
+
+    if (status != COMMAND_OK)
+        return status;
+    settings = command_load_settings(arguments.config);
+    if (!settings)
+        return COMMAND_CONFIG;
+    file = open_input(arguments.file);
+    status = COMMAND_NO_INPUT;
+    if (file) {
+        curl_global_init(CURL_GLOBAL_DEFAULT);
+        status = send_with(settings, &arguments, file);
+        curl_global_cleanup();
+    }
+    if (file && file != stdin)
+        (void)fclose(file);
+    settings_destroy(settings);
+    return status;
+}
