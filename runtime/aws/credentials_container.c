@@ -8,7 +8,7 @@
 
 #include "aws/credentials.h"
 #include "aws/environment.h"
-#include "aws/exchange.h"
+#include "aws/fetch.h"
 #include "aws/files.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -46,14 +46,14 @@ static bool try_once(const struct container *container,
                      const char *authorization, struct credentials *credentials,
                      struct error *err)
 {
-    const struct exchange exchange = {.method = "GET",
+    const struct fetch fetch = {.method = "GET",
                                       .url = container->url,
                                       .headers = {authorization},
                                       .timeout_ms = TIMEOUT_MS,
                                       .bypass_proxy = true};
     struct buffer body;
     int status = 0;
-    bool ok = exchange_run(&exchange, tools, &status, &body, err);
+    bool ok = fetch_run(&fetch, tools, &status, &body, err);
 
     if (ok && status != 200)
         ok = error_set(err, status >= 500 ? ERROR_TRANSIENT : ERROR_DENIED,
@@ -79,7 +79,7 @@ static bool fetch(struct credentials_provider *provider,
     authorization = token ? mem_printf("Authorization: %s", token) : NULL;
     for (int i = 0; i < TRIES && !ok; i++) {
         if (i && (err->code != ERROR_TRANSIENT ||
-                  !exchange_pause(tools, PAUSE_MS, err)))
+                  !fetch_pause(tools, PAUSE_MS, err)))
             break;
         ok = try_once(container, tools, authorization, credentials, err);
     }

@@ -7,7 +7,7 @@
 
 #include "aws/credentials.h"
 #include "aws/environment.h"
-#include "aws/exchange.h"
+#include "aws/fetch.h"
 #include "aws/profiles.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -37,17 +37,17 @@ static bool ask(const struct visit *visit, const char *method, const char *path,
                 struct error *err)
 {
     AUTO_FREE char *url = mem_printf("%s%s", visit->imds->url, path);
-    const struct exchange exchange = {.method = method,
+    const struct fetch fetch = {.method = method,
                                       .url = url,
                                       .headers = {header},
                                       .timeout_ms = visit->imds->timeout_ms,
                                       .bypass_proxy = true};
 
-    for (long i = 1; !exchange_run(&exchange, visit->tools, status, body, err);
+    for (long i = 1; !fetch_run(&fetch, visit->tools, status, body, err);
          i++) {
         buffer_wipe(body);
         if (i >= visit->imds->tries || err->code != ERROR_TRANSIENT ||
-            !exchange_pause(visit->tools, PAUSE_MS, err))
+            !fetch_pause(visit->tools, PAUSE_MS, err))
             return false;
     }
     return true;

@@ -8,7 +8,7 @@
 #include "aws/credentials.h"
 #include "aws/endpoint.h"
 #include "aws/errors.h"
-#include "aws/exchange.h"
+#include "aws/fetch.h"
 #include "aws/files.h"
 #include "aws/sigv4.h"
 #include "base/clock.h"
@@ -233,7 +233,7 @@ static bool post(const struct role *role, struct signature *signature,
                  struct credentials *credentials, struct error *err)
 {
     AUTO_FREE char *url = mem_printf("%s/", role->endpoint->url);
-    struct exchange exchange = {.method = "POST",
+    struct fetch fetch = {.method = "POST",
                                 .url = url,
                                 .headers = {"Content-Type: " FORM},
                                 .body = form,
@@ -243,12 +243,12 @@ static bool post(const struct role *role, struct signature *signature,
     bool ok;
 
     if (signature) {
-        exchange.headers[1] = buffer_text(&signature->authorization);
-        exchange.headers[2] = signature->date;
+        fetch.headers[1] = buffer_text(&signature->authorization);
+        fetch.headers[2] = signature->date;
         if (signature->token.size)
-            exchange.headers[3] = buffer_text(&signature->token);
+            fetch.headers[3] = buffer_text(&signature->token);
     }
-    ok = exchange_run(&exchange, tools, &status, &body, err) &&
+    ok = fetch_run(&fetch, tools, &status, &body, err) &&
          read_answer(url, status, buffer_bytes(&body), credentials, err);
     buffer_wipe(&body);
     return ok;
@@ -261,7 +261,7 @@ static bool post_again(const struct role *role, struct signature *signature,
     for (int i = 1; !post(role, signature, form, tools, credentials, err); i++)
         if (i == TRIES ||
             (err->code != ERROR_TRANSIENT && err->code != ERROR_THROTTLED) ||
-            !exchange_pause(tools, i * PAUSE_MS, err))
+            !fetch_pause(tools, i * PAUSE_MS, err))
             return false;
     return true;
 }

@@ -1,4 +1,4 @@
-#include "aws/exchange.h"
+#include "aws/fetch.h"
 
 #include <curl/curl.h>
 #include <poll.h>
@@ -19,29 +19,29 @@ static size_t on_body(char *data, size_t unit, size_t count, void *context)
     return buffer_ok(body) ? count : 0;
 }
 
-static struct curl_slist *header_list(const struct exchange *exchange)
+static struct curl_slist *header_list(const struct fetch *fetch)
 {
     struct curl_slist *list = curl_slist_append(NULL, "Expect:");
 
-    for (size_t i = 0; exchange->headers[i]; i++)
-        list = curl_slist_append(list, exchange->headers[i]);
+    for (size_t i = 0; fetch->headers[i]; i++)
+        list = curl_slist_append(list, fetch->headers[i]);
     return list;
 }
 
-static void prepare(CURL *easy, const struct exchange *exchange,
+static void prepare(CURL *easy, const struct fetch *fetch,
                     struct curl_slist *headers, struct buffer *body,
                     char *detail)
 {
-    curl_easy_setopt(easy, CURLOPT_URL, exchange->url);
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, exchange->method);
+    curl_easy_setopt(easy, CURLOPT_URL, fetch->url);
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, fetch->method);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    if (exchange->body.data) {
+    if (fetch->body.data) {
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                         (curl_off_t)exchange->body.size);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, exchange->body.data);
+                         (curl_off_t)fetch->body.size);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, fetch->body.data);
     }
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)exchange->timeout_ms);
-    if (exchange->bypass_proxy)
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)fetch->timeout_ms);
+    if (fetch->bypass_proxy)
         curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, body);
@@ -82,13 +82,12 @@ static bool conclude(CURL *easy, CURLcode rc, const char *detail,
     return true;
 }
 
-bool exchange_run(const struct exchange *exchange,
-                  const struct credentials_tools *tools, int *status,
-                  struct buffer *body, struct error *err)
+bool fetch_run(const struct fetch *fetch, const struct credentials_tools *tools,
+               int *status, struct buffer *body, struct error *err)
 {
     CURL *easy = curl_easy_init();
     CURLM *multi = curl_multi_init();
-    struct curl_slist *headers = header_list(exchange);
+    struct curl_slist *headers = header_list(fetch);
     char detail[CURL_ERROR_SIZE] = "";
     CURLcode rc = CURLE_OK;
     bool ok;
@@ -97,7 +96,7 @@ bool exchange_run(const struct exchange *exchange,
         abort(); // only for want of memory
     buffer_init(body, BODY_LIMIT);
     transport_prepare(tools->transport, easy);
-    prepare(easy, exchange, headers, body, detail);
+    prepare(easy, fetch, headers, body, detail);
     (void)curl_multi_add_handle(multi, easy);
     ok = run(multi, tools->stop_fd, &rc)
              ? conclude(easy, rc, detail, body, status, err)
@@ -106,11 +105,11 @@ bool exchange_run(const struct exchange *exchange,
     curl_easy_cleanup(easy);
     (void)curl_multi_cleanup(multi);
     curl_slist_free_all(headers);
-    return ok || error_wrap(err, "%s %s", exchange->method, exchange->url);
+    return ok || error_wrap(err, "%s %s", fetch->method, fetch->url);
 }
 
-bool exchange_pause(const struct credentials_tools *tools, int64_t pause_ms,
-                    struct error *err)
+bool fetch_pause(const struct credentials_tools *tools, int64_t pause_ms,
+                 struct error *err)
 {
     struct pollfd stop = {.fd = tools->stop_fd, .events = POLLIN};
 

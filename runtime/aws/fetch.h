@@ -1,9 +1,9 @@
 /*
- * exchange: one blocking HTTP request of a credentials provider, with a
+ * fetch: one blocking HTTP request of a credentials provider, with a
  * deadline, ended early when the session is closed.
  */
-#ifndef POLLARD_EXCHANGE_H
-#define POLLARD_EXCHANGE_H
+#ifndef POLLARD_FETCH_H
+#define POLLARD_FETCH_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,7 +13,7 @@
 struct credentials_tools;
 struct error;
 
-struct exchange { // all borrowed
+struct fetch { // all borrowed
     const char *method;
     const char *url;
     const char *headers[8]; // "Name: value"; NULL ends them
@@ -24,13 +24,12 @@ struct exchange { // all borrowed
 
 /* True when an answer came, whatever its status. The caller finishes body,
  * which is initialised here. ERROR_STOPPED: the session is closed. */
-bool exchange_run(const struct exchange *exchange,
-                  const struct credentials_tools *tools, int *status,
-                  struct buffer *body, struct error *err);
+bool fetch_run(const struct fetch *fetch, const struct credentials_tools *tools,
+               int *status, struct buffer *body, struct error *err);
 
 /* A pause between two tries. False, with ERROR_STOPPED: the session is closed.
  */
-bool exchange_pause(const struct credentials_tools *tools, int64_t pause_ms,
-                    struct error *err);
+bool fetch_pause(const struct credentials_tools *tools, int64_t pause_ms,
+                 struct error *err);
 
 #endif
