@@ -21,10 +21,10 @@ static const struct input_field admin_fields[] = {
 static const struct input_fields admin_input_fields =
     INPUT_FIELDS(admin_fields, struct admin_input);
 
-static enum step get_faults(struct exchange *exchange)
+static enum step get_faults(struct request *request)
 {
-    const struct list *faults = &exchange->server->faults.list;
-    struct writer *writer = &exchange->writer;
+    const struct list *faults = &request->server->faults.list;
+    struct writer *writer = &request->writer;
 
     writer_list(writer, "faults");
     for (struct list *link = faults->next; link != faults; link = link->next) {
@@ -41,48 +41,48 @@ static enum step get_faults(struct exchange *exchange)
 }
 
 // They are added all or none, so they are joined before they are read.
-static enum step add_faults(struct exchange *exchange)
+static enum step add_faults(struct request *request)
 {
-    const struct admin_input *in = exchange->input;
-    struct faults *faults = &exchange->server->faults;
+    const struct admin_input *in = request->input;
+    struct faults *faults = &request->server->faults;
     const struct bytes *specs = in->faults.items;
     struct error err = {0};
     const char *all = "";
 
     for (size_t i = 0; i < in->faults.count; i++)
-        all = arena_printf(&exchange->arena, "%s;%.*s", all,
-                           BYTES_ARGS(specs[i]));
+        all =
+            arena_printf(&request->arena, "%s;%.*s", all, BYTES_ARGS(specs[i]));
     if (!faults_add(faults, bytes_of(all), &err))
-        return exchange_fail(exchange, API_VALIDATION, "%s", err.message);
+        return request_fail(request, API_VALIDATION, "%s", err.message);
     if (in->seed.given)
         faults->random.state = (uint64_t)in->seed.value;
-    return get_faults(exchange);
+    return get_faults(request);
 }
 
-static enum step clear_faults(struct exchange *exchange)
+static enum step clear_faults(struct request *request)
 {
-    faults_clear(&exchange->server->faults);
-    return get_faults(exchange);
+    faults_clear(&request->server->faults);
+    return get_faults(request);
 }
 
-static enum step get_clock(struct exchange *exchange)
+static enum step get_clock(struct request *request)
 {
-    writer_int(&exchange->writer, "now_ms", exchange->server->now_ms);
+    writer_int(&request->writer, "now_ms", request->server->now_ms);
     return STEP_REPLY;
 }
 
 // Never back: records are in the order of their times.
-static enum step advance_clock(struct exchange *exchange)
+static enum step advance_clock(struct request *request)
 {
     const struct input_int *ms =
-        &((const struct admin_input *)exchange->input)->advance_ms;
+        &((const struct admin_input *)request->input)->advance_ms;
 
     if (!ms->given || ms->value < 0 || ms->value > ADVANCE_LIMIT_MS)
-        return exchange_fail(exchange, API_VALIDATION,
-                             "advance_ms must be between 0 and %lld",
-                             ADVANCE_LIMIT_MS);
-    server_advance(exchange->server, ms->value);
-    return get_clock(exchange);
+        return request_fail(request, API_VALIDATION,
+                            "advance_ms must be between 0 and %lld",
+                            ADVANCE_LIMIT_MS);
+    server_advance(request->server, ms->value);
+    return get_clock(request);
 }
 
 static void write_queue(struct writer *writer, const struct queue *queue)
@@ -98,26 +98,26 @@ static void write_queue(struct writer *writer, const struct queue *queue)
     writer_named_end(writer, NULL);
 }
 
-static void write_queues(struct exchange *exchange)
+static void write_queues(struct request *request)
 {
-    const struct map *queues = &exchange->server->queues;
+    const struct map *queues = &request->server->queues;
 
-    writer_map(&exchange->writer, "queues");
+    writer_map(&request->writer, "queues");
     for (size_t i = 0; i < queues->size; i++)
         for (struct map_node *node = queues->buckets[i]; node;
              node = node->next) {
             struct queue *queue = LIST_ITEM(node, struct queue, node);
 
-            queue_expire(queue, exchange->server->now_ms);
-            write_queue(&exchange->writer, queue);
+            queue_expire(queue, request->server->now_ms);
+            write_queue(&request->writer, queue);
         }
-    writer_map_end(&exchange->writer);
+    writer_map_end(&request->writer);
 }
 
-static void write_streams(struct exchange *exchange)
+static void write_streams(struct request *request)
 {
-    const struct map *streams = &exchange->server->streams;
-    struct writer *writer = &exchange->writer;
+    const struct map *streams = &request->server->streams;
+    struct writer *writer = &request->writer;
 
     writer_map(writer, "streams");
     for (size_t i = 0; i < streams->size; i++)
@@ -134,16 +134,16 @@ static void write_streams(struct exchange *exchange)
     writer_map_end(writer);
 }
 
-static enum step get_stats(struct exchange *exchange)
+static enum step get_stats(struct request *request)
 {
-    write_queues(exchange);
-    write_streams(exchange);
+    write_queues(request);
+    write_streams(request);
     return STEP_REPLY;
 }
 
-static struct bytes no_resource(const struct exchange *exchange)
+static struct bytes no_resource(const struct request *request)
 {
-    (void)exchange;
+    (void)request;
     return (struct bytes){0};
 }
 

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "local/exchange.h"
+#include "local/request.h"
 #include "local/server.h"
 
 #define BACKLOG 1024
@@ -33,9 +33,9 @@ struct http {
     bool stopping;
 };
 
-static void resume(struct exchange *exchange)
+static void resume(struct request *request)
 {
-    MHD_resume_connection(exchange->connection);
+    MHD_resume_connection(request->connection);
 }
 
 static struct bytes header(struct MHD_Connection *connection, const char *name)
@@ -45,29 +45,29 @@ static struct bytes header(struct MHD_Connection *connection, const char *name)
 }
 
 // Room for the whole body at once; a length that lies costs nothing but that.
-static void reserve(struct exchange *exchange, struct bytes length)
+static void reserve(struct request *request, struct bytes length)
 {
     int64_t size;
 
-    if (text_to_int(length, &size) && size > 0 && size <= EXCHANGE_BODY_LIMIT)
-        (void)buffer_reserve(&exchange->body, (size_t)size);
+    if (text_to_int(length, &size) && size > 0 && size <= REQUEST_BODY_LIMIT)
+        (void)buffer_reserve(&request->body, (size_t)size);
 }
 
-static void read_head(struct exchange *exchange,
+static void read_head(struct request *request,
                       struct MHD_Connection *connection, const char *path,
                       const char *method)
 {
-    struct exchange_request *request = &exchange->request;
+    struct request_head *head = &request->head;
 
-    exchange->connection = connection;
-    exchange->resume = resume;
-    request->method = bytes_of(method);
-    request->path = bytes_of(path);
-    request->target = header(connection, "X-Amz-Target");
-    request->content_type = header(connection, "Content-Type");
-    request->authorization = header(connection, "Authorization");
-    request->host = header(connection, "Host");
-    reserve(exchange, header(connection, "Content-Length"));
+    request->connection = connection;
+    request->resume = resume;
+    head->method = bytes_of(method);
+    head->path = bytes_of(path);
+    head->target = header(connection, "X-Amz-Target");
+    head->content_type = header(connection, "Content-Type");
+    head->authorization = header(connection, "Authorization");
+    head->host = header(connection, "Host");
+    reserve(request, header(connection, "Content-Length"));
 }
 
 // The URL as it came; libmicrohttpd takes the query apart afterwards.
@@ -75,22 +75,22 @@ static void *on_request_line(void *context, const char *uri,
                              struct MHD_Connection *connection)
 {
     struct http *http = context;
-    struct exchange *exchange = exchange_create(http->server);
+    struct request *request = request_create(http->server);
     const char *query = strchr(uri, '?');
 
     (void)connection;
     if (query)
-        exchange->request.query =
-            bytes_of(arena_copy(&exchange->arena, bytes_of(query + 1)));
-    return exchange;
+        request->head.query =
+            bytes_of(arena_copy(&request->arena, bytes_of(query + 1)));
+    return request;
 }
 
 // Its long poll may have been cut off while it was parked, when nobody watches
 // the socket. What it would receive now nobody would get.
-static bool is_gone(const struct exchange *exchange)
+static bool is_gone(const struct request *request)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(
-        exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     char byte;
     ssize_t got = recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
@@ -109,39 +109,39 @@ static void add_header(struct MHD_Response *response, const char *name,
         (void)MHD_add_response_header(response, name, value);
 }
 
-static enum MHD_Result send_reply(struct exchange *exchange)
+static enum MHD_Result send_reply(struct request *request)
 {
-    struct reply *reply = exchange->reply;
+    struct reply *reply = request->reply;
     struct MHD_Response *response;
     enum MHD_Result sent;
 
-    exchange->reply = NULL;
+    request->reply = NULL;
     response = MHD_create_response_from_buffer_with_free_callback_cls(
         reply->buffer.size, reply->buffer.data, on_sent, reply);
     if (!response) {
         reply_release(reply);
         return MHD_NO;
     }
-    add_header(response, "Content-Type", exchange->content_type);
-    add_header(response, "x-amzn-RequestId", exchange->request_id);
-    add_header(response, "x-amzn-query-error", exchange->query_error);
-    sent = MHD_queue_response(exchange->connection, (unsigned)exchange->status,
+    add_header(response, "Content-Type", request->content_type);
+    add_header(response, "x-amzn-RequestId", request->request_id);
+    add_header(response, "x-amzn-query-error", request->query_error);
+    sent = MHD_queue_response(request->connection, (unsigned)request->status,
                               response);
     MHD_destroy_response(response);
     return sent;
 }
 
-static enum MHD_Result run(struct exchange *exchange)
+static enum MHD_Result run(struct request *request)
 {
-    if (exchange->parked && is_gone(exchange))
+    if (request->parked && is_gone(request))
         return MHD_NO;
-    exchange->parked = false;
-    switch (exchange_run(exchange)) {
+    request->parked = false;
+    switch (request_run(request)) {
     case STEP_REPLY:
-        return send_reply(exchange);
+        return send_reply(request);
     case STEP_PARK:
-        exchange->parked = true;
-        MHD_suspend_connection(exchange->connection);
+        request->parked = true;
+        MHD_suspend_connection(request->connection);
         return MHD_YES;
     case STEP_CLOSE:
         break;
@@ -156,21 +156,21 @@ static enum MHD_Result on_request(void *context,
                                   size_t *upload_size, void **state)
 {
     const struct http *http = context;
-    struct exchange *exchange = *state;
+    struct request *request = *state;
 
     (void)version;
     if (http->stopping)
         return MHD_NO;
-    if (!exchange->connection) {
-        read_head(exchange, connection, path, method);
+    if (!request->connection) {
+        read_head(request, connection, path, method);
         return MHD_YES;
     }
     if (*upload_size) {
-        buffer_append(&exchange->body, upload, *upload_size);
+        buffer_append(&request->body, upload, *upload_size);
         *upload_size = 0;
         return MHD_YES;
     }
-    return run(exchange);
+    return run(request);
 }
 
 static void on_completed(void *context, struct MHD_Connection *connection,
@@ -179,8 +179,8 @@ static void on_completed(void *context, struct MHD_Connection *connection,
     (void)context;
     (void)connection;
     if (*state && code != MHD_REQUEST_TERMINATED_COMPLETED_OK)
-        exchange_undo(*state);
-    exchange_destroy(*state);
+        request_undo(*state);
+    request_destroy(*state);
     *state = NULL;
 }
 
@@ -317,14 +317,14 @@ struct http *http_start(const char *address, uint16_t port,
 // libmicrohttpd insists that no connection is suspended when it stops.
 static void resume_all(struct http *http)
 {
-    struct list *exchanges = &http->server->exchanges;
+    struct list *requests = &http->server->requests;
 
-    for (struct list *link = exchanges->next; link != exchanges;
+    for (struct list *link = requests->next; link != requests;
          link = link->next) {
-        struct exchange *exchange = LIST_ITEM(link, struct exchange, link);
+        struct request *request = LIST_ITEM(link, struct request, link);
 
-        if (exchange->parked)
-            resume(exchange);
+        if (request->parked)
+            resume(request);
     }
 }
 

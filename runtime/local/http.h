@@ -1,6 +1,6 @@
 /*
- * http: exchanges over HTTP/1.1, by libmicrohttpd, on a loopback address. A
- * parked exchange is a suspended connection: thousands of long polls cost a
+ * http: requests over HTTP/1.1, by libmicrohttpd, on a loopback address. A
+ * parked request is a suspended connection: thousands of long polls cost a
  * socket and a few kilobytes each, and no thread.
  *
  * libmicrohttpd runs in the server thread (its epoll descriptor is waited for

@@ -14,7 +14,7 @@
 #include "base/mailbox.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "local/exchange.h"
+#include "local/request.h"
 #include "local/http.h"
 #include "local/server.h"
 
@@ -60,9 +60,9 @@ static void wake(void *context)
     (void)!write(local->wake_fd, &one, sizeof(one));
 }
 
-static void fill_request(struct exchange *exchange, const struct call *call)
+static void fill_request(struct request *request, const struct call *call)
 {
-    exchange->request = (struct exchange_request){
+    request->head = (struct request_head){
         .method = BYTES("POST"),
         .path = BYTES("/"),
         .target = bytes_of(call->target),
@@ -70,23 +70,23 @@ static void fill_request(struct exchange *exchange, const struct call *call)
         .authorization = BYTES("Credential=local Signature=local"),
         .host = BYTES("localhost"),
     };
-    buffer_append_text(&exchange->body, call->body);
+    buffer_append_text(&request->body, call->body);
 }
 
 // As if it had come over HTTP, so that it is checked just the same.
 static void run_operation(struct local *local, struct call *call)
 {
-    struct exchange *exchange = exchange_create(local->server);
+    struct request *request = request_create(local->server);
     const char *reply;
 
-    fill_request(exchange, call);
-    call->ok = exchange_run(exchange) == STEP_REPLY && exchange->status == 200;
-    reply = exchange->reply ? buffer_text(&exchange->reply->buffer) : "";
+    fill_request(request, call);
+    call->ok = request_run(request) == STEP_REPLY && request->status == 200;
+    reply = request->reply ? buffer_text(&request->reply->buffer) : "";
     if (!call->ok && call->fine && strstr(reply, call->fine))
         call->ok = true;
     if (!call->ok)
         error_set(call->err, ERROR_INVALID, "%s: %s", call->target, reply);
-    exchange_destroy(exchange);
+    request_destroy(request);
 }
 
 static void run_call(struct local *local, struct call *call)

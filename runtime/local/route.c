@@ -1,4 +1,4 @@
-#include "local/exchange.h"
+#include "local/request.h"
 #include "local/input.h"
 #include "local/services.h"
 
@@ -33,58 +33,58 @@ static const struct operation *find_operation(const struct service *service,
     return NULL;
 }
 
-static enum protocol protocol_of(const struct exchange_request *request)
+static enum protocol protocol_of(const struct request_head *head)
 {
-    if (starts_with(request->path, ADMIN_PATH))
+    if (starts_with(head->path, ADMIN_PATH))
         return PROTOCOL_ADMIN;
-    if (starts_with(request->content_type, "application/x-amz-cbor"))
+    if (starts_with(head->content_type, "application/x-amz-cbor"))
         return PROTOCOL_CBOR;
-    if (request->target.size ||
-        starts_with(request->content_type, "application/x-amz-json"))
+    if (head->target.size ||
+        starts_with(head->content_type, "application/x-amz-json"))
         return PROTOCOL_JSON;
     return PROTOCOL_QUERY;
 }
 
-static bool route_admin(struct exchange *exchange)
+static bool route_admin(struct request *request)
 {
-    const struct exchange_request *request = &exchange->request;
-    struct bytes path = request->path;
+    const struct request_head *head = &request->head;
+    struct bytes path = head->path;
     const char *name;
 
     path.data += sizeof(ADMIN_PATH) - 1;
     path.size -= sizeof(ADMIN_PATH) - 1;
-    name = arena_printf(&exchange->arena, "%.*s %.*s",
-                        BYTES_ARGS(request->method), BYTES_ARGS(path));
-    exchange->service = &admin_service;
-    exchange->operation = find_operation(&admin_service, bytes_of(name));
-    if (exchange->operation)
+    name = arena_printf(&request->arena, "%.*s %.*s", BYTES_ARGS(head->method),
+                        BYTES_ARGS(path));
+    request->service = &admin_service;
+    request->operation = find_operation(&admin_service, bytes_of(name));
+    if (request->operation)
         return true;
-    (void)exchange_fail(exchange, API_UNKNOWN_OPERATION,
-                        "\"%s\" is nothing that this server does", name);
-    exchange->status = 404;
+    (void)request_fail(request, API_UNKNOWN_OPERATION,
+                       "\"%s\" is nothing that this server does", name);
+    request->status = 404;
     return false;
 }
 
-static bool route_target(struct exchange *exchange)
+static bool route_target(struct request *request)
 {
-    struct bytes name = exchange->request.target;
+    struct bytes name = request->head.target;
 
     for (size_t i = 0; i < SERVICES; i++) {
         const char *target = services[i]->target;
 
         if (!target || !starts_with(name, target))
             continue;
-        exchange->service = services[i];
+        request->service = services[i];
         name.data += strlen(target);
         name.size -= strlen(target);
-        exchange->operation = find_operation(services[i], name);
+        request->operation = find_operation(services[i], name);
         break;
     }
-    if (exchange->operation)
+    if (request->operation)
         return true;
-    (void)exchange_fail(exchange, API_UNKNOWN_OPERATION,
-                        "no operation \"%.*s\" here",
-                        BYTES_ARGS(exchange->request.target));
+    (void)request_fail(request, API_UNKNOWN_OPERATION,
+                       "no operation \"%.*s\" here",
+                       BYTES_ARGS(request->head.target));
     return false;
 }
 
@@ -100,67 +100,67 @@ static bool scope_allows(const struct service *service,
 }
 
 // A GET has its parameters in the URL.
-static void move_query_to_body(struct exchange *exchange)
+static void move_query_to_body(struct request *request)
 {
-    if (!exchange->body.size && exchange->request.query.size)
-        buffer_append_bytes(&exchange->body, exchange->request.query);
+    if (!request->body.size && request->head.query.size)
+        buffer_append_bytes(&request->body, request->head.query);
 }
 
-static bool route_action(struct exchange *exchange)
+static bool route_action(struct request *request)
 {
     struct bytes action;
 
-    move_query_to_body(exchange);
-    action = input_peek_form(buffer_bytes(&exchange->body), "Action");
-    for (size_t i = 0; i < SERVICES && !exchange->operation; i++) {
+    move_query_to_body(request);
+    action = input_peek_form(buffer_bytes(&request->body), "Action");
+    for (size_t i = 0; i < SERVICES && !request->operation; i++) {
         if (!services[i]->xml_namespace ||
-            !scope_allows(services[i], exchange->request.authorization))
+            !scope_allows(services[i], request->head.authorization))
             continue;
-        exchange->service = services[i];
-        exchange->operation = find_operation(services[i], action);
+        request->service = services[i];
+        request->operation = find_operation(services[i], action);
     }
-    if (exchange->operation)
+    if (request->operation)
         return true;
     if (action.size)
-        (void)exchange_fail(exchange, API_UNKNOWN_OPERATION,
-                            "The action %.*s is not valid for this endpoint.",
-                            BYTES_ARGS(action));
+        (void)request_fail(request, API_UNKNOWN_OPERATION,
+                           "The action %.*s is not valid for this endpoint.",
+                           BYTES_ARGS(action));
     else
-        (void)exchange_fail(exchange, API_UNKNOWN_OPERATION,
-                            "neither X-Amz-Target nor Action says what to do");
+        (void)request_fail(request, API_UNKNOWN_OPERATION,
+                           "neither X-Amz-Target nor Action says what to do");
     return false;
 }
 
 // Any credentials do, but there must be some: clients that forget to sign
 // should find out here rather than in AWS.
-static bool authenticate(struct exchange *exchange)
+static bool authenticate(struct request *request)
 {
-    struct bytes authorization = exchange->request.authorization;
-    bool query = exchange->protocol == PROTOCOL_QUERY;
+    struct bytes authorization = request->head.authorization;
+    bool query = request->protocol == PROTOCOL_QUERY;
 
-    if (contains(exchange->request.query, "X-Amz-Signature="))
+    if (contains(request->head.query, "X-Amz-Signature="))
         return true;
     if (contains(authorization, "Credential=") &&
         contains(authorization, "Signature="))
         return true;
     if (authorization.size)
-        (void)exchange_fail(exchange, API_INCOMPLETE_SIGNATURE,
-                            "Authorization header requires 'Credential' and "
-                            "'Signature' parameters.");
+        (void)request_fail(request, API_INCOMPLETE_SIGNATURE,
+                           "Authorization header requires 'Credential' and "
+                           "'Signature' parameters.");
     else
-        (void)exchange_fail(exchange, API_MISSING_AUTHENTICATION,
-                            "Request is missing Authentication Token");
+        (void)request_fail(request, API_MISSING_AUTHENTICATION,
+                           "Request is missing Authentication Token");
     if (query)
-        exchange->status = 403;
+        request->status = 403;
     return false;
 }
 
-bool exchange_route(struct exchange *exchange)
+bool request_route(struct request *request)
 {
-    exchange->protocol = protocol_of(&exchange->request);
-    if (exchange->protocol == PROTOCOL_ADMIN)
-        return route_admin(exchange);
-    if (exchange->protocol == PROTOCOL_QUERY)
-        return route_action(exchange) && authenticate(exchange);
-    return route_target(exchange) && authenticate(exchange);
+    request->protocol = protocol_of(&request->head);
+    if (request->protocol == PROTOCOL_ADMIN)
+        return route_admin(request);
+    if (request->protocol == PROTOCOL_QUERY)
+        return route_action(request) && authenticate(request);
+    return route_target(request) && authenticate(request);
 }

@@ -94,12 +94,12 @@ static struct bytes name_in_arn(struct bytes arn)
     return (struct bytes){slash + 1, (size_t)(arn.data + arn.size - slash - 1)};
 }
 
-static struct bytes serve_kinesis_resource(const struct exchange *exchange)
+static struct bytes serve_kinesis_resource(const struct request *request)
 {
-    const struct kinesis_input *in = serve_kinesis_input(exchange);
+    const struct kinesis_input *in = serve_kinesis_input(request);
     struct bytes name = in->name.data ? in->name : name_in_arn(in->arn);
 
-    return name.data ? name : serve_kinesis_resource_of_iterator(exchange);
+    return name.data ? name : serve_kinesis_resource_of_iterator(request);
 }
 
 const struct service serve_kinesis_service = {
@@ -115,67 +115,67 @@ const struct service serve_kinesis_service = {
     .resource = serve_kinesis_resource,
 };
 
-struct stream *serve_kinesis_stream(struct exchange *exchange)
+struct stream *serve_kinesis_stream(struct request *request)
 {
-    const struct kinesis_input *in = serve_kinesis_input(exchange);
+    const struct kinesis_input *in = serve_kinesis_input(request);
     struct stream *stream;
 
     if (!in->name.size && !in->arn.size) {
-        (void)exchange_fail(exchange, API_VALIDATION,
-                            "Missing StreamName or StreamARN parameter.");
+        (void)request_fail(request, API_VALIDATION,
+                           "Missing StreamName or StreamARN parameter.");
         return NULL;
     }
-    stream = server_stream(exchange->server, exchange->resource);
+    stream = server_stream(request->server, request->resource);
     if (!stream)
-        (void)exchange_fail(exchange, API_RESOURCE_NOT_FOUND,
-                            "Stream %.*s under account %s not found.",
-                            BYTES_ARGS(exchange->resource),
-                            exchange->server->account);
+        (void)request_fail(request, API_RESOURCE_NOT_FOUND,
+                           "Stream %.*s under account %s not found.",
+                           BYTES_ARGS(request->resource),
+                           request->server->account);
     return stream;
 }
 
-struct shard *serve_kinesis_shard(struct exchange *exchange,
+struct shard *serve_kinesis_shard(struct request *request,
                                   const struct stream *stream, struct bytes id)
 {
     struct shard *shard =
-        stream_find_shard(stream, id, exchange->server->now_ms);
+        stream_find_shard(stream, id, request->server->now_ms);
 
     if (!shard)
-        (void)exchange_fail(exchange, API_RESOURCE_NOT_FOUND,
-                            "Could not find shard %.*s in stream %s under "
-                            "account %s.",
-                            BYTES_ARGS(id), stream->name,
-                            exchange->server->account);
+        (void)request_fail(request, API_RESOURCE_NOT_FOUND,
+                           "Could not find shard %.*s in stream %s under "
+                           "account %s.",
+                           BYTES_ARGS(id), stream->name,
+                           request->server->account);
     return shard;
 }
 
-const char *serve_kinesis_arn(struct exchange *exchange,
+const char *serve_kinesis_arn(struct request *request,
                               const struct stream *stream)
 {
-    const struct server *server = exchange->server;
+    const struct server *server = request->server;
 
-    return arena_printf(&exchange->arena, "arn:aws:kinesis:%s:%s:stream/%s",
+    return arena_printf(&request->arena, "arn:aws:kinesis:%s:%s:stream/%s",
                         server->region, server->account, stream->name);
 }
 
-bool serve_kinesis_check_range(struct exchange *exchange, const char *name,
+bool serve_kinesis_check_range(struct request *request, const char *name,
                                const struct input_int *value, int64_t least,
                                int64_t most)
 {
     if (value->given && value->value >= least && value->value <= most)
         return true;
-    (void)exchange_fail(exchange, API_VALIDATION,
-                        "1 validation error detected: Value at '%s' failed to "
-                        "satisfy constraint: Member must have value between "
-                        "%lld and %lld",
-                        name, (long long)least, (long long)most);
+    (void)request_fail(request, API_VALIDATION,
+                       "1 validation error detected: Value at '%s' failed to "
+                       "satisfy constraint: Member must have value between "
+                       "%lld and %lld",
+                       name, (long long)least, (long long)most);
     return false;
 }
 
-void serve_kinesis_write_range(struct exchange *exchange,
+void serve_kinesis_write_range(struct request *request,
                                const struct shard *shard)
 {
-    struct writer *writer = &exchange->writer;
+    struct writer *writer = &request->writer;
     char text[HASH_KEY_TEXT];
 
     writer_open(writer, "HashKeyRange");
@@ -186,27 +186,27 @@ void serve_kinesis_write_range(struct exchange *exchange,
     writer_close(writer, "HashKeyRange");
 }
 
-static void write_parent(struct exchange *exchange, const char *name,
+static void write_parent(struct request *request, const char *name,
                          uint32_t index)
 {
     if (index == SHARD_NONE)
         return;
     writer_text(
-        &exchange->writer, name,
-        bytes_of(arena_printf(&exchange->arena, "shardId-%012u", index)));
+        &request->writer, name,
+        bytes_of(arena_printf(&request->arena, "shardId-%012u", index)));
 }
 
-void serve_kinesis_write_shard(struct exchange *exchange,
+void serve_kinesis_write_shard(struct request *request,
                                const struct shard *shard)
 {
-    struct writer *writer = &exchange->writer;
+    struct writer *writer = &request->writer;
     char sequence[SHARD_SEQUENCE_SIZE + 1];
 
     writer_item(writer, NULL);
     writer_text(writer, "ShardId", bytes_of(shard->id));
-    write_parent(exchange, "ParentShardId", shard->parent);
-    write_parent(exchange, "AdjacentParentShardId", shard->adjacent);
-    serve_kinesis_write_range(exchange, shard);
+    write_parent(request, "ParentShardId", shard->parent);
+    write_parent(request, "AdjacentParentShardId", shard->adjacent);
+    serve_kinesis_write_range(request, shard);
     writer_open(writer, "SequenceNumberRange");
     shard_sequence(shard, shard->opened_serial, sequence);
     writer_text(writer, "StartingSequenceNumber", bytes_of(sequence));

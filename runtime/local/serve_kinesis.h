@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
-#include "local/exchange.h"
+#include "local/request.h"
 #include "local/input.h"
 #include "local/stream.h"
 
@@ -48,54 +48,53 @@ struct kinesis_input {
 };
 
 static inline struct kinesis_input *
-serve_kinesis_input(const struct exchange *exchange)
+serve_kinesis_input(const struct request *request)
 {
-    return exchange->input;
+    return request->input;
 }
 
 /* The stream that is named by name or ARN; NULL: it failed. */
-struct stream *serve_kinesis_stream(struct exchange *exchange);
+struct stream *serve_kinesis_stream(struct request *request);
 
 /* A shard of it; NULL: it failed. */
-struct shard *serve_kinesis_shard(struct exchange *exchange,
+struct shard *serve_kinesis_shard(struct request *request,
                                   const struct stream *stream, struct bytes id);
 
-const char *serve_kinesis_arn(struct exchange *exchange,
+const char *serve_kinesis_arn(struct request *request,
                               const struct stream *stream);
 
 /* Fails with ValidationException unless it is given and in range. */
-bool serve_kinesis_check_range(struct exchange *exchange, const char *name,
+bool serve_kinesis_check_range(struct request *request, const char *name,
                                const struct input_int *value, int64_t least,
                                int64_t most);
 
 /* "HashKeyRange":{"StartingHashKey":..,"EndingHashKey":..} */
-void serve_kinesis_write_range(struct exchange *exchange,
+void serve_kinesis_write_range(struct request *request,
                                const struct shard *shard);
 
 /* A shard as the lists show it. */
-void serve_kinesis_write_shard(struct exchange *exchange,
+void serve_kinesis_write_shard(struct request *request,
                                const struct shard *shard);
 
 /* The name of the stream that the request's iterator is of; empty: none. */
-struct bytes
-serve_kinesis_resource_of_iterator(const struct exchange *exchange);
+struct bytes serve_kinesis_resource_of_iterator(const struct request *request);
 
 /* Operations. */
-enum step serve_kinesis_create_stream(struct exchange *exchange);
-enum step serve_kinesis_delete_stream(struct exchange *exchange);
-enum step serve_kinesis_describe_stream(struct exchange *exchange);
-enum step serve_kinesis_describe_stream_summary(struct exchange *exchange);
-enum step serve_kinesis_list_streams(struct exchange *exchange);
-enum step serve_kinesis_list_shards(struct exchange *exchange);
-enum step serve_kinesis_get_shard_iterator(struct exchange *exchange);
-enum step serve_kinesis_get_records(struct exchange *exchange);
-enum step serve_kinesis_put_record(struct exchange *exchange);
-enum step serve_kinesis_put_records(struct exchange *exchange);
-enum step serve_kinesis_split_shard(struct exchange *exchange);
-enum step serve_kinesis_merge_shards(struct exchange *exchange);
-enum step serve_kinesis_update_shard_count(struct exchange *exchange);
-enum step serve_kinesis_increase_retention(struct exchange *exchange);
-enum step serve_kinesis_decrease_retention(struct exchange *exchange);
-enum step serve_kinesis_update_record_size(struct exchange *exchange);
+enum step serve_kinesis_create_stream(struct request *request);
+enum step serve_kinesis_delete_stream(struct request *request);
+enum step serve_kinesis_describe_stream(struct request *request);
+enum step serve_kinesis_describe_stream_summary(struct request *request);
+enum step serve_kinesis_list_streams(struct request *request);
+enum step serve_kinesis_list_shards(struct request *request);
+enum step serve_kinesis_get_shard_iterator(struct request *request);
+enum step serve_kinesis_get_records(struct request *request);
+enum step serve_kinesis_put_record(struct request *request);
+enum step serve_kinesis_put_records(struct request *request);
+enum step serve_kinesis_split_shard(struct request *request);
+enum step serve_kinesis_merge_shards(struct request *request);
+enum step serve_kinesis_update_shard_count(struct request *request);
+enum step serve_kinesis_increase_retention(struct request *request);
+enum step serve_kinesis_decrease_retention(struct request *request);
+enum step serve_kinesis_update_record_size(struct request *request);
 
 #endif

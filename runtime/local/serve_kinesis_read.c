@@ -14,41 +14,41 @@ struct iterator {
 
 _Static_assert(sizeof(struct iterator) == 24, "an iterator has no padding");
 
-static void write_iterator(struct exchange *exchange, const char *name,
+static void write_iterator(struct request *request, const char *name,
                            const struct stream *stream,
                            const struct shard *shard, uint64_t position)
 {
     struct iterator iterator = {.position = position,
-                                .made_ms = exchange->server->now_ms,
+                                .made_ms = request->server->now_ms,
                                 .stream = stream->id,
                                 .shard = shard->index};
     struct bytes data = {(const char *)&iterator, sizeof(iterator)};
     char text[TOKEN_TEXT_LIMIT];
 
-    (void)token_write(exchange->server->secret, TOKEN_ITERATOR, data, text);
-    writer_text(&exchange->writer, name, bytes_of(text));
+    (void)token_write(request->server->secret, TOKEN_ITERATOR, data, text);
+    writer_text(&request->writer, name, bytes_of(text));
 }
 
-static bool decode(const struct exchange *exchange, struct iterator *iterator)
+static bool decode(const struct request *request, struct iterator *iterator)
 {
     char data[TOKEN_DATA_LIMIT];
     size_t size;
 
-    if (!token_read(exchange->server->secret, TOKEN_ITERATOR,
-                    serve_kinesis_input(exchange)->iterator, data, &size) ||
+    if (!token_read(request->server->secret, TOKEN_ITERATOR,
+                    serve_kinesis_input(request)->iterator, data, &size) ||
         size != sizeof(*iterator))
         return false;
     memcpy(iterator, data, sizeof(*iterator));
     return true;
 }
 
-struct bytes serve_kinesis_resource_of_iterator(const struct exchange *exchange)
+struct bytes serve_kinesis_resource_of_iterator(const struct request *request)
 {
     struct iterator iterator;
     const struct stream *stream = NULL;
 
-    if (decode(exchange, &iterator))
-        stream = server_stream_by_id(exchange->server, iterator.stream);
+    if (decode(request, &iterator))
+        stream = server_stream_by_id(request->server, iterator.stream);
     return stream ? bytes_of(stream->name) : (struct bytes){0};
 }
 
@@ -58,40 +58,40 @@ static bool needs_sequence(struct bytes type)
            bytes_equal(type, BYTES("AFTER_SEQUENCE_NUMBER"));
 }
 
-static bool find_sequence(struct exchange *exchange, const struct shard *shard,
+static bool find_sequence(struct request *request, const struct shard *shard,
                           uint64_t *position)
 {
-    const struct kinesis_input *in = serve_kinesis_input(exchange);
+    const struct kinesis_input *in = serve_kinesis_input(request);
     bool after = bytes_equal(in->iterator_type, BYTES("AFTER_SEQUENCE_NUMBER"));
     uint64_t serial;
 
     if (!shard_serial(shard, in->sequence, &serial)) {
-        (void)exchange_fail(exchange, API_INVALID_ARGUMENT,
-                            "StartingSequenceNumber %.*s used in "
-                            "GetShardIterator on shard %s is invalid because "
-                            "it did not come from this shard.",
-                            BYTES_ARGS(in->sequence), shard->id);
+        (void)request_fail(request, API_INVALID_ARGUMENT,
+                           "StartingSequenceNumber %.*s used in "
+                           "GetShardIterator on shard %s is invalid because "
+                           "it did not come from this shard.",
+                           BYTES_ARGS(in->sequence), shard->id);
         return false;
     }
     *position = shard_position_of(shard, serial + after);
     return true;
 }
 
-static bool find_time(struct exchange *exchange, const struct shard *shard,
+static bool find_time(struct request *request, const struct shard *shard,
                       uint64_t *position)
 {
-    const struct input_int *time = &serve_kinesis_input(exchange)->time;
+    const struct input_int *time = &serve_kinesis_input(request)->time;
 
     if (!time->given) {
-        (void)exchange_fail(exchange, API_INVALID_ARGUMENT,
-                            "Must specify timestamp parameter for iterator of "
-                            "type AT_TIMESTAMP.");
+        (void)request_fail(request, API_INVALID_ARGUMENT,
+                           "Must specify timestamp parameter for iterator of "
+                           "type AT_TIMESTAMP.");
         return false;
     }
-    if (time->value > exchange->server->now_ms) {
-        (void)exchange_fail(exchange, API_INVALID_ARGUMENT,
-                            "The timestampInMillis parameter cannot be in the "
-                            "future.");
+    if (time->value > request->server->now_ms) {
+        (void)request_fail(request, API_INVALID_ARGUMENT,
+                           "The timestampInMillis parameter cannot be in the "
+                           "future.");
         return false;
     }
     *position = shard_position_at(shard, time->value);
@@ -99,15 +99,15 @@ static bool find_time(struct exchange *exchange, const struct shard *shard,
 }
 
 // False: it failed.
-static bool find_position(struct exchange *exchange, const struct shard *shard,
+static bool find_position(struct request *request, const struct shard *shard,
                           uint64_t *position)
 {
-    struct bytes type = serve_kinesis_input(exchange)->iterator_type;
+    struct bytes type = serve_kinesis_input(request)->iterator_type;
 
     if (needs_sequence(type))
-        return find_sequence(exchange, shard, position);
+        return find_sequence(request, shard, position);
     if (bytes_equal(type, BYTES("AT_TIMESTAMP")))
-        return find_time(exchange, shard, position);
+        return find_time(request, shard, position);
     if (bytes_equal(type, BYTES("LATEST"))) {
         *position = shard_end(shard);
         return true;
@@ -116,50 +116,50 @@ static bool find_position(struct exchange *exchange, const struct shard *shard,
         *position = shard_start(shard);
         return true;
     }
-    (void)exchange_fail(exchange, API_VALIDATION,
-                        "1 validation error detected: Value '%.*s' at "
-                        "'shardIteratorType' failed to satisfy constraint: "
-                        "Member must satisfy enum value set: "
-                        "[AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, "
-                        "AT_SEQUENCE_NUMBER, TRIM_HORIZON]",
-                        BYTES_ARGS(type));
+    (void)request_fail(request, API_VALIDATION,
+                       "1 validation error detected: Value '%.*s' at "
+                       "'shardIteratorType' failed to satisfy constraint: "
+                       "Member must satisfy enum value set: "
+                       "[AFTER_SEQUENCE_NUMBER, LATEST, AT_TIMESTAMP, "
+                       "AT_SEQUENCE_NUMBER, TRIM_HORIZON]",
+                       BYTES_ARGS(type));
     return false;
 }
 
-enum step serve_kinesis_get_shard_iterator(struct exchange *exchange)
+enum step serve_kinesis_get_shard_iterator(struct request *request)
 {
-    struct stream *stream = serve_kinesis_stream(exchange);
+    struct stream *stream = serve_kinesis_stream(request);
     struct shard *shard =
-        stream ? serve_kinesis_shard(exchange, stream,
-                                     serve_kinesis_input(exchange)->shard)
+        stream ? serve_kinesis_shard(request, stream,
+                                     serve_kinesis_input(request)->shard)
                : NULL;
     uint64_t position;
 
     if (!shard)
         return STEP_REPLY;
-    shard_trim(shard, stream_horizon_ms(stream, exchange->server->now_ms));
-    if (find_position(exchange, shard, &position))
-        write_iterator(exchange, "ShardIterator", stream, shard, position);
+    shard_trim(shard, stream_horizon_ms(stream, request->server->now_ms));
+    if (find_position(request, shard, &position))
+        write_iterator(request, "ShardIterator", stream, shard, position);
     return STEP_REPLY;
 }
 
 // False: it failed.
-static bool read_iterator(struct exchange *exchange, struct iterator *iterator)
+static bool read_iterator(struct request *request, struct iterator *iterator)
 {
     int64_t age_ms;
 
-    if (!decode(exchange, iterator)) {
-        (void)exchange_fail(exchange, API_INVALID_ARGUMENT,
-                            "Invalid ShardIterator.");
+    if (!decode(request, iterator)) {
+        (void)request_fail(request, API_INVALID_ARGUMENT,
+                           "Invalid ShardIterator.");
         return false;
     }
-    age_ms = exchange->server->now_ms - iterator->made_ms;
-    if (age_ms <= ITERATOR_LIFE_MS && !exchange_fault(exchange, FAULT_EXPIRED))
+    age_ms = request->server->now_ms - iterator->made_ms;
+    if (age_ms <= ITERATOR_LIFE_MS && !request_fault(request, FAULT_EXPIRED))
         return true;
-    (void)exchange_fail(exchange, API_EXPIRED_ITERATOR,
-                        "Iterator expired. The iterator was created %lld ms "
-                        "ago while right now it is valid for %d ms.",
-                        (long long)age_ms, ITERATOR_LIFE_MS);
+    (void)request_fail(request, API_EXPIRED_ITERATOR,
+                       "Iterator expired. The iterator was created %lld ms "
+                       "ago while right now it is valid for %d ms.",
+                       (long long)age_ms, ITERATOR_LIFE_MS);
     return false;
 }
 
@@ -175,10 +175,10 @@ static int64_t behind_ms(const struct shard *shard, uint64_t position,
     return behind > 0 ? behind : 1;
 }
 
-static void write_child(struct exchange *exchange, const struct stream *stream,
+static void write_child(struct request *request, const struct stream *stream,
                         const struct shard *child)
 {
-    struct writer *writer = &exchange->writer;
+    struct writer *writer = &request->writer;
 
     writer_item(writer, NULL);
     writer_text(writer, "ShardId", bytes_of(child->id));
@@ -188,22 +188,21 @@ static void write_child(struct exchange *exchange, const struct stream *stream,
         writer_item_text(writer, NULL,
                          bytes_of(stream->shards[child->adjacent]->id));
     writer_list_end(writer);
-    serve_kinesis_write_range(exchange, child);
+    serve_kinesis_write_range(request, child);
     writer_item_end(writer, NULL);
 }
 
-static void write_children(struct exchange *exchange,
-                           const struct stream *stream,
+static void write_children(struct request *request, const struct stream *stream,
                            const struct shard *shard)
 {
-    writer_list(&exchange->writer, "ChildShards");
+    writer_list(&request->writer, "ChildShards");
     for (uint32_t i = shard->index + 1; i < stream->count; i++) {
         const struct shard *child = stream->shards[i];
 
         if (child->parent == shard->index || child->adjacent == shard->index)
-            write_child(exchange, stream, child);
+            write_child(request, stream, child);
     }
-    writer_list_end(&exchange->writer);
+    writer_list_end(&request->writer);
 }
 
 static void write_records(struct writer *writer, const struct shard *shard,
@@ -229,48 +228,48 @@ static void write_records(struct writer *writer, const struct shard *shard,
     writer_list_end(writer);
 }
 
-static void write_page(struct exchange *exchange, struct stream *stream,
+static void write_page(struct request *request, struct stream *stream,
                        const struct shard *shard, uint64_t position,
                        size_t limit)
 {
-    size_t count = exchange_fault(exchange, FAULT_EMPTY)
+    size_t count = request_fault(request, FAULT_EMPTY)
                        ? 0
                        : shard_page(shard, position, limit, KINESIS_PAGE_BYTES);
     uint64_t next = position + count;
 
     stream->got += count;
-    writer_int(&exchange->writer, "MillisBehindLatest",
-               behind_ms(shard, next, exchange->server->now_ms));
+    writer_int(&request->writer, "MillisBehindLatest",
+               behind_ms(shard, next, request->server->now_ms));
     if (shard->closed_ms && next == shard_end(shard))
-        write_children(exchange, stream, shard);
+        write_children(request, stream, shard);
     else
-        write_iterator(exchange, "NextShardIterator", stream, shard, next);
-    write_records(&exchange->writer, shard, position, count);
+        write_iterator(request, "NextShardIterator", stream, shard, next);
+    write_records(&request->writer, shard, position, count);
 }
 
-enum step serve_kinesis_get_records(struct exchange *exchange)
+enum step serve_kinesis_get_records(struct request *request)
 {
-    struct input_int *limit = &serve_kinesis_input(exchange)->limit;
-    int64_t now_ms = exchange->server->now_ms;
+    struct input_int *limit = &serve_kinesis_input(request)->limit;
+    int64_t now_ms = request->server->now_ms;
     struct iterator iterator;
     struct stream *stream;
     struct shard *shard;
 
-    if (!read_iterator(exchange, &iterator))
+    if (!read_iterator(request, &iterator))
         return STEP_REPLY;
-    if (limit->given && !serve_kinesis_check_range(exchange, "limit", limit, 1,
+    if (limit->given && !serve_kinesis_check_range(request, "limit", limit, 1,
                                                    KINESIS_PAGE_LIMIT))
         return STEP_REPLY;
-    stream = server_stream_by_id(exchange->server, iterator.stream);
+    stream = server_stream_by_id(request->server, iterator.stream);
     shard = stream ? stream->shards[iterator.shard] : NULL;
     if (!shard || !stream_keeps_shard(stream, shard, now_ms))
-        return exchange_fail(exchange, API_RESOURCE_NOT_FOUND,
-                             "The stream or shard of the iterator does not "
-                             "exist any more.");
+        return request_fail(request, API_RESOURCE_NOT_FOUND,
+                            "The stream or shard of the iterator does not "
+                            "exist any more.");
     shard_trim(shard, stream_horizon_ms(stream, now_ms));
     if (iterator.position < shard_start(shard))
         iterator.position = shard_start(shard);
-    write_page(exchange, stream, shard, iterator.position,
+    write_page(request, stream, shard, iterator.position,
                limit->given ? (size_t)limit->value : KINESIS_PAGE_LIMIT);
     return STEP_REPLY;
 }

@@ -36,9 +36,9 @@ struct listing {
 
 _Static_assert(sizeof(struct listing) == 32, "a listing has no padding");
 
-static bool fail(struct exchange *exchange, const char *reason)
+static bool fail(struct request *request, const char *reason)
 {
-    (void)exchange_fail(exchange, API_INVALID_ARGUMENT, "%s", reason);
+    (void)request_fail(request, API_INVALID_ARGUMENT, "%s", reason);
     return false;
 }
 
@@ -63,34 +63,34 @@ static bool read_index(struct bytes id, uint32_t *index)
     return true;
 }
 
-static bool start_after(struct exchange *exchange, struct listing *listing,
+static bool start_after(struct request *request, struct listing *listing,
                         struct bytes id)
 {
     uint32_t index;
 
     if (!read_index(id, &index))
-        return fail(exchange, "the shard id to start after is none");
+        return fail(request, "the shard id to start after is none");
     if (index >= listing->next)
         listing->next = index + 1;
     return true;
 }
 
-static bool read_filter(struct exchange *exchange, const struct stream *stream,
+static bool read_filter(struct request *request, const struct stream *stream,
                         struct listing *listing)
 {
-    const struct kinesis_filter *in = &serve_kinesis_input(exchange)->filter;
+    const struct kinesis_filter *in = &serve_kinesis_input(request)->filter;
     const struct filter_name *filter = find_filter(in->type);
-    int64_t now_ms = exchange->server->now_ms;
+    int64_t now_ms = request->server->now_ms;
     int64_t horizon_ms = stream_horizon_ms(stream, now_ms);
 
     if (!in->type.data)
         return true;
     if (!filter)
-        return fail(exchange, "ShardFilter has an unknown Type");
+        return fail(request, "ShardFilter has an unknown Type");
     if (filter->type == FILTER_AFTER_SHARD_ID)
-        return start_after(exchange, listing, in->shard);
+        return start_after(request, listing, in->shard);
     if (filter->time == TIME_GIVEN && !in->time.given)
-        return fail(exchange, "ShardFilter of this Type needs a Timestamp");
+        return fail(request, "ShardFilter of this Type needs a Timestamp");
     if (horizon_ms < stream->created_ms)
         horizon_ms = stream->created_ms;
     listing->filter = filter->type;
@@ -100,37 +100,37 @@ static bool read_filter(struct exchange *exchange, const struct stream *stream,
     return true;
 }
 
-static bool begin_listing(struct exchange *exchange, struct listing *listing)
+static bool begin_listing(struct request *request, struct listing *listing)
 {
-    struct bytes after = serve_kinesis_input(exchange)->after_shard;
-    const struct stream *stream = serve_kinesis_stream(exchange);
+    struct bytes after = serve_kinesis_input(request)->after_shard;
+    const struct stream *stream = serve_kinesis_stream(request);
 
     if (!stream)
         return false;
     *listing = (struct listing){.stream = stream->id};
-    return (!after.data || start_after(exchange, listing, after)) &&
-           read_filter(exchange, stream, listing);
+    return (!after.data || start_after(request, listing, after)) &&
+           read_filter(request, stream, listing);
 }
 
-static bool continue_listing(struct exchange *exchange, struct listing *listing)
+static bool continue_listing(struct request *request, struct listing *listing)
 {
-    const struct kinesis_input *in = serve_kinesis_input(exchange);
+    const struct kinesis_input *in = serve_kinesis_input(request);
     char data[TOKEN_DATA_LIMIT];
     size_t size;
 
     if (in->name.data || in->arn.data || in->after_shard.data ||
         in->filter.type.data)
-        return fail(exchange, "NextToken and StreamName cannot be provided "
-                              "together.");
-    if (!token_read(exchange->server->secret, TOKEN_SHARDS, in->next_token,
-                    data, &size) ||
+        return fail(request, "NextToken and StreamName cannot be provided "
+                             "together.");
+    if (!token_read(request->server->secret, TOKEN_SHARDS, in->next_token, data,
+                    &size) ||
         size != sizeof(*listing))
-        return fail(exchange, "NextToken is invalid.");
+        return fail(request, "NextToken is invalid.");
     memcpy(listing, data, sizeof(*listing));
-    if (exchange->server->now_ms - listing->made_ms <= TOKEN_LIFE_MS)
+    if (request->server->now_ms - listing->made_ms <= TOKEN_LIFE_MS)
         return true;
-    (void)exchange_fail(exchange, API_EXPIRED_NEXT_TOKEN,
-                        "NextToken has expired.");
+    (void)request_fail(request, API_EXPIRED_NEXT_TOKEN,
+                       "NextToken has expired.");
     return false;
 }
 
@@ -151,111 +151,110 @@ static bool is_listed(const struct listing *listing, const struct shard *shard)
     return true;
 }
 
-static void write_token(struct exchange *exchange, struct listing *listing,
+static void write_token(struct request *request, struct listing *listing,
                         uint32_t next)
 {
     struct bytes data = {(const char *)listing, sizeof(*listing)};
     char text[TOKEN_TEXT_LIMIT];
 
     listing->next = next;
-    listing->made_ms = exchange->server->now_ms;
-    (void)token_write(exchange->server->secret, TOKEN_SHARDS, data, text);
-    writer_text(&exchange->writer, "NextToken", bytes_of(text));
+    listing->made_ms = request->server->now_ms;
+    (void)token_write(request->server->secret, TOKEN_SHARDS, data, text);
+    writer_text(&request->writer, "NextToken", bytes_of(text));
 }
 
-static void write_listing(struct exchange *exchange,
-                          const struct stream *stream, struct listing *listing,
-                          size_t limit)
+static void write_listing(struct request *request, const struct stream *stream,
+                          struct listing *listing, size_t limit)
 {
     uint32_t i = listing->next;
     uint32_t more = SHARD_NONE; // the first that is left for the next page
 
-    writer_list(&exchange->writer, "Shards");
+    writer_list(&request->writer, "Shards");
     for (; i < stream->count && more == SHARD_NONE; i++) {
         const struct shard *shard = stream->shards[i];
 
-        if (!stream_keeps_shard(stream, shard, exchange->server->now_ms) ||
+        if (!stream_keeps_shard(stream, shard, request->server->now_ms) ||
             !is_listed(listing, shard))
             continue;
         if (limit-- == 0)
             more = i;
         else
-            serve_kinesis_write_shard(exchange, shard);
+            serve_kinesis_write_shard(request, shard);
     }
-    writer_list_end(&exchange->writer);
+    writer_list_end(&request->writer);
     if (more != SHARD_NONE)
-        write_token(exchange, listing, more);
+        write_token(request, listing, more);
 }
 
-enum step serve_kinesis_list_shards(struct exchange *exchange)
+enum step serve_kinesis_list_shards(struct request *request)
 {
-    const struct kinesis_input *in = serve_kinesis_input(exchange);
+    const struct kinesis_input *in = serve_kinesis_input(request);
     size_t limit = LIST_LIMIT;
     struct listing listing;
     const struct stream *stream;
 
     if (in->max_results.given &&
-        !serve_kinesis_check_range(exchange, "maxResults", &in->max_results, 1,
+        !serve_kinesis_check_range(request, "maxResults", &in->max_results, 1,
                                    10000))
         return STEP_REPLY;
-    if (!(in->next_token.data ? continue_listing(exchange, &listing)
-                              : begin_listing(exchange, &listing)))
+    if (!(in->next_token.data ? continue_listing(request, &listing)
+                              : begin_listing(request, &listing)))
         return STEP_REPLY;
-    stream = server_stream_by_id(exchange->server, listing.stream);
+    stream = server_stream_by_id(request->server, listing.stream);
     if (!stream)
-        return exchange_fail(exchange, API_RESOURCE_NOT_FOUND,
-                             "The stream of the token does not exist.");
+        return request_fail(request, API_RESOURCE_NOT_FOUND,
+                            "The stream of the token does not exist.");
     if (in->max_results.given && in->max_results.value < LIST_LIMIT)
         limit = (size_t)in->max_results.value;
-    write_listing(exchange, stream, &listing, limit);
+    write_listing(request, stream, &listing, limit);
     return STEP_REPLY;
 }
 
 // NULL: it failed.
-static struct shard *open_shard(struct exchange *exchange,
+static struct shard *open_shard(struct request *request,
                                 const struct stream *stream, struct bytes id)
 {
-    struct shard *shard = serve_kinesis_shard(exchange, stream, id);
+    struct shard *shard = serve_kinesis_shard(request, stream, id);
 
     if (!shard || !shard->closed_ms)
         return shard;
-    (void)fail(exchange, arena_printf(&exchange->arena,
-                                      "Shard %s in stream %s is closed already",
-                                      shard->id, stream->name));
+    (void)fail(request, arena_printf(&request->arena,
+                                     "Shard %s in stream %s is closed already",
+                                     shard->id, stream->name));
     return NULL;
 }
 
-static struct stream *provisioned(struct exchange *exchange)
+static struct stream *provisioned(struct request *request)
 {
-    struct stream *stream = serve_kinesis_stream(exchange);
+    struct stream *stream = serve_kinesis_stream(request);
 
     if (!stream || !stream->on_demand)
         return stream;
-    (void)exchange_fail(exchange, API_VALIDATION,
-                        "Request is invalid. Stream %s under account %s is in "
-                        "On-Demand mode.",
-                        stream->name, exchange->server->account);
+    (void)request_fail(request, API_VALIDATION,
+                       "Request is invalid. Stream %s under account %s is in "
+                       "On-Demand mode.",
+                       stream->name, request->server->account);
     return NULL;
 }
 
-enum step serve_kinesis_split_shard(struct exchange *exchange)
+enum step serve_kinesis_split_shard(struct request *request)
 {
-    const struct kinesis_input *in = serve_kinesis_input(exchange);
-    struct stream *stream = provisioned(exchange);
+    const struct kinesis_input *in = serve_kinesis_input(request);
+    struct stream *stream = provisioned(request);
     struct shard *shard =
-        stream ? open_shard(exchange, stream, in->split_shard) : NULL;
+        stream ? open_shard(request, stream, in->split_shard) : NULL;
     hash_key at;
 
     if (!shard)
         return STEP_REPLY;
     if (!hash_key_read(in->split_key, &at) || at <= shard->first ||
         at > shard->last) {
-        (void)fail(exchange, "NewStartingHashKey must be greater than the "
-                             "shard's StartingHashKey and not beyond its "
-                             "EndingHashKey");
+        (void)fail(request, "NewStartingHashKey must be greater than the "
+                            "shard's StartingHashKey and not beyond its "
+                            "EndingHashKey");
         return STEP_REPLY;
     }
-    stream_split(stream, shard, at, exchange->server->now_ms);
+    stream_split(stream, shard, at, request->server->now_ms);
     return STEP_REPLY;
 }
 
@@ -265,49 +264,49 @@ static bool touch(const struct shard *a, const struct shard *b)
            (b->last != HASH_KEY_LAST && b->last + 1 == a->first);
 }
 
-enum step serve_kinesis_merge_shards(struct exchange *exchange)
+enum step serve_kinesis_merge_shards(struct request *request)
 {
-    const struct kinesis_input *in = serve_kinesis_input(exchange);
-    struct stream *stream = provisioned(exchange);
+    const struct kinesis_input *in = serve_kinesis_input(request);
+    struct stream *stream = provisioned(request);
     struct shard *shard =
-        stream ? open_shard(exchange, stream, in->merge_shard) : NULL;
+        stream ? open_shard(request, stream, in->merge_shard) : NULL;
     struct shard *adjacent =
-        shard ? open_shard(exchange, stream, in->merge_adjacent) : NULL;
+        shard ? open_shard(request, stream, in->merge_adjacent) : NULL;
 
     if (!adjacent)
         return STEP_REPLY;
     if (!touch(shard, adjacent)) {
-        (void)fail(exchange, "the two shards are not adjacent");
+        (void)fail(request, "the two shards are not adjacent");
         return STEP_REPLY;
     }
-    (void)stream_merge(stream, shard, adjacent, exchange->server->now_ms);
+    (void)stream_merge(stream, shard, adjacent, request->server->now_ms);
     return STEP_REPLY;
 }
 
-enum step serve_kinesis_update_shard_count(struct exchange *exchange)
+enum step serve_kinesis_update_shard_count(struct request *request)
 {
-    const struct kinesis_input *in = serve_kinesis_input(exchange);
-    struct stream *stream = provisioned(exchange);
-    struct writer *writer = &exchange->writer;
+    const struct kinesis_input *in = serve_kinesis_input(request);
+    struct stream *stream = provisioned(request);
+    struct writer *writer = &request->writer;
     int64_t open;
 
     if (!stream)
         return STEP_REPLY;
     open = stream_open_count(stream);
     if (!bytes_equal(in->scaling_type, BYTES("UNIFORM_SCALING")))
-        return exchange_fail(exchange, API_VALIDATION,
-                             "ScalingType must be UNIFORM_SCALING");
+        return request_fail(request, API_VALIDATION,
+                            "ScalingType must be UNIFORM_SCALING");
     if (!in->target_count.given || in->target_count.value < (open + 1) / 2 ||
         in->target_count.value > open * 2)
-        return exchange_fail(exchange, API_INVALID_ARGUMENT,
-                             "TargetShardCount must be between half and twice "
-                             "the %lld open shards",
-                             (long long)open);
+        return request_fail(request, API_INVALID_ARGUMENT,
+                            "TargetShardCount must be between half and twice "
+                            "the %lld open shards",
+                            (long long)open);
     stream_resize(stream, (unsigned)in->target_count.value,
-                  exchange->server->now_ms);
+                  request->server->now_ms);
     writer_text(writer, "StreamName", bytes_of(stream->name));
     writer_text(writer, "StreamARN",
-                bytes_of(serve_kinesis_arn(exchange, stream)));
+                bytes_of(serve_kinesis_arn(request, stream)));
     writer_int(writer, "CurrentShardCount", open);
     writer_int(writer, "TargetShardCount", in->target_count.value);
     return STEP_REPLY;

@@ -6,7 +6,7 @@
 #define SHARDS_LIMIT 10000
 #define NAME_LIMIT 128
 
-static bool check_name(struct exchange *exchange, struct bytes name)
+static bool check_name(struct request *request, struct bytes name)
 {
     bool good = name.size >= 1 && name.size <= NAME_LIMIT;
 
@@ -17,12 +17,12 @@ static bool check_name(struct exchange *exchange, struct bytes name)
                (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
     }
     if (!good)
-        (void)exchange_fail(exchange, API_VALIDATION,
-                            "1 validation error detected: Value '%.*s' at "
-                            "'streamName' failed to satisfy constraint: Member "
-                            "must satisfy regular expression pattern: "
-                            "[a-zA-Z0-9_.-]+",
-                            BYTES_ARGS(name));
+        (void)request_fail(request, API_VALIDATION,
+                           "1 validation error detected: Value '%.*s' at "
+                           "'streamName' failed to satisfy constraint: Member "
+                           "must satisfy regular expression pattern: "
+                           "[a-zA-Z0-9_.-]+",
+                           BYTES_ARGS(name));
     return good;
 }
 
@@ -32,41 +32,40 @@ static bool is_on_demand(const struct kinesis_input *in)
 }
 
 // An on-demand stream starts with four shards.
-static bool check_shard_count(struct exchange *exchange, int64_t *count)
+static bool check_shard_count(struct request *request, int64_t *count)
 {
-    const struct kinesis_input *in = serve_kinesis_input(exchange);
+    const struct kinesis_input *in = serve_kinesis_input(request);
 
     *count = in->shard_count.value;
     if (is_on_demand(in)) {
         *count = 4;
         return true;
     }
-    return serve_kinesis_check_range(exchange, "shardCount", &in->shard_count,
-                                     1, SHARDS_LIMIT);
+    return serve_kinesis_check_range(request, "shardCount", &in->shard_count, 1,
+                                     SHARDS_LIMIT);
 }
 
-static bool check_record_size(struct exchange *exchange)
+static bool check_record_size(struct request *request)
 {
-    return serve_kinesis_check_range(exchange, "maxRecordSizeInKiB",
-                                     &serve_kinesis_input(exchange)->record_kib,
+    return serve_kinesis_check_range(request, "maxRecordSizeInKiB",
+                                     &serve_kinesis_input(request)->record_kib,
                                      1024, 10240);
 }
 
-enum step serve_kinesis_create_stream(struct exchange *exchange)
+enum step serve_kinesis_create_stream(struct request *request)
 {
-    const struct kinesis_input *in = serve_kinesis_input(exchange);
-    struct server *server = exchange->server;
+    const struct kinesis_input *in = serve_kinesis_input(request);
+    struct server *server = request->server;
     struct stream *stream;
     int64_t count;
 
-    if (!check_name(exchange, in->name) ||
-        !check_shard_count(exchange, &count) ||
-        (in->record_kib.given && !check_record_size(exchange)))
+    if (!check_name(request, in->name) || !check_shard_count(request, &count) ||
+        (in->record_kib.given && !check_record_size(request)))
         return STEP_REPLY;
     if (server_stream(server, in->name))
-        return exchange_fail(exchange, API_RESOURCE_IN_USE,
-                             "Stream %.*s under account %s already exists.",
-                             BYTES_ARGS(in->name), server->account);
+        return request_fail(request, API_RESOURCE_IN_USE,
+                            "Stream %.*s under account %s already exists.",
+                            BYTES_ARGS(in->name), server->account);
     stream = stream_create(in->name, ++server->last_id, (unsigned)count,
                            server->now_ms);
     stream->on_demand = is_on_demand(in);
@@ -76,12 +75,12 @@ enum step serve_kinesis_create_stream(struct exchange *exchange)
     return STEP_REPLY;
 }
 
-enum step serve_kinesis_delete_stream(struct exchange *exchange)
+enum step serve_kinesis_delete_stream(struct request *request)
 {
-    struct stream *stream = serve_kinesis_stream(exchange);
+    struct stream *stream = serve_kinesis_stream(request);
 
     if (stream)
-        server_remove_stream(exchange->server, stream);
+        server_remove_stream(request->server, stream);
     return STEP_REPLY;
 }
 
@@ -93,14 +92,14 @@ static void write_mode(struct writer *writer, const struct stream *stream)
     writer_close(writer, "StreamModeDetails");
 }
 
-static void write_description(struct exchange *exchange,
+static void write_description(struct request *request,
                               const struct stream *stream)
 {
-    struct writer *writer = &exchange->writer;
+    struct writer *writer = &request->writer;
 
     writer_text(writer, "StreamName", bytes_of(stream->name));
     writer_text(writer, "StreamARN",
-                bytes_of(serve_kinesis_arn(exchange, stream)));
+                bytes_of(serve_kinesis_arn(request, stream)));
     writer_text(writer, "StreamStatus", BYTES("ACTIVE"));
     write_mode(writer, stream);
     writer_int(writer, "RetentionPeriodHours", stream->retention_h);
@@ -116,15 +115,15 @@ static void write_description(struct exchange *exchange,
                (int64_t)stream->record_limit >> 10);
 }
 
-enum step serve_kinesis_describe_stream_summary(struct exchange *exchange)
+enum step serve_kinesis_describe_stream_summary(struct request *request)
 {
-    const struct stream *stream = serve_kinesis_stream(exchange);
-    struct writer *writer = &exchange->writer;
+    const struct stream *stream = serve_kinesis_stream(request);
+    struct writer *writer = &request->writer;
 
     if (!stream)
         return STEP_REPLY;
     writer_open(writer, "StreamDescriptionSummary");
-    write_description(exchange, stream);
+    write_description(request, stream);
     writer_int(writer, "OpenShardCount", stream_open_count(stream));
     writer_int(writer, "ConsumerCount", 0);
     writer_close(writer, "StreamDescriptionSummary");
@@ -132,39 +131,39 @@ enum step serve_kinesis_describe_stream_summary(struct exchange *exchange)
 }
 
 // True when there were more.
-static bool write_shards(struct exchange *exchange, const struct stream *stream,
+static bool write_shards(struct request *request, const struct stream *stream,
                          struct bytes after, int64_t limit)
 {
-    const char *start = arena_copy(&exchange->arena, after);
+    const char *start = arena_copy(&request->arena, after);
 
     for (uint32_t i = 0; i < stream->count; i++) {
         const struct shard *shard = stream->shards[i];
 
         if (strcmp(shard->id, start) <= 0 ||
-            !stream_keeps_shard(stream, shard, exchange->server->now_ms))
+            !stream_keeps_shard(stream, shard, request->server->now_ms))
             continue;
         if (limit-- == 0)
             return true;
-        serve_kinesis_write_shard(exchange, shard);
+        serve_kinesis_write_shard(request, shard);
     }
     return false;
 }
 
-enum step serve_kinesis_describe_stream(struct exchange *exchange)
+enum step serve_kinesis_describe_stream(struct request *request)
 {
-    const struct kinesis_input *in = serve_kinesis_input(exchange);
-    const struct stream *stream = serve_kinesis_stream(exchange);
-    struct writer *writer = &exchange->writer;
+    const struct kinesis_input *in = serve_kinesis_input(request);
+    const struct stream *stream = serve_kinesis_stream(request);
+    struct writer *writer = &request->writer;
     bool more;
 
     if (!stream || (in->limit.given &&
-                    !serve_kinesis_check_range(exchange, "limit", &in->limit, 1,
+                    !serve_kinesis_check_range(request, "limit", &in->limit, 1,
                                                KINESIS_PAGE_LIMIT)))
         return STEP_REPLY;
     writer_open(writer, "StreamDescription");
-    write_description(exchange, stream);
+    write_description(request, stream);
     writer_list(writer, "Shards");
-    more = write_shards(exchange, stream, in->after_shard,
+    more = write_shards(request, stream, in->after_shard,
                         in->limit.given ? in->limit.value : 100);
     writer_list_end(writer);
     writer_bool(writer, "HasMoreShards", more);
@@ -179,11 +178,11 @@ static int by_name(const void *a, const void *b)
 }
 
 // Sorted: the token of a page is the last name on it.
-static void collect(struct exchange *exchange, struct bytes after,
+static void collect(struct request *request, struct bytes after,
                     struct vector *found)
 {
-    const struct map *streams = &exchange->server->streams;
-    const char *name = arena_copy(&exchange->arena, after);
+    const struct map *streams = &request->server->streams;
+    const char *name = arena_copy(&request->arena, after);
 
     for (size_t i = 0; i < streams->size; i++)
         for (struct map_node *node = streams->buckets[i]; node;
@@ -191,41 +190,40 @@ static void collect(struct exchange *exchange, struct bytes after,
             struct stream *stream = LIST_ITEM(node, struct stream, node);
 
             if (strcmp(stream->name, name) > 0)
-                *(struct stream **)vector_add(found, &exchange->arena,
+                *(struct stream **)vector_add(found, &request->arena,
                                               sizeof(struct stream *)) = stream;
         }
     if (found->count)
         qsort(found->items, found->count, sizeof(struct stream *), by_name);
 }
 
-static void write_summary(struct exchange *exchange,
-                          const struct stream *stream)
+static void write_summary(struct request *request, const struct stream *stream)
 {
-    struct writer *writer = &exchange->writer;
+    struct writer *writer = &request->writer;
 
     writer_item(writer, NULL);
     writer_text(writer, "StreamName", bytes_of(stream->name));
     writer_text(writer, "StreamARN",
-                bytes_of(serve_kinesis_arn(exchange, stream)));
+                bytes_of(serve_kinesis_arn(request, stream)));
     writer_text(writer, "StreamStatus", BYTES("ACTIVE"));
     write_mode(writer, stream);
     writer_time_ms(writer, "StreamCreationTimestamp", stream->created_ms);
     writer_item_end(writer, NULL);
 }
 
-enum step serve_kinesis_list_streams(struct exchange *exchange)
+enum step serve_kinesis_list_streams(struct request *request)
 {
-    const struct kinesis_input *in = serve_kinesis_input(exchange);
-    struct writer *writer = &exchange->writer;
+    const struct kinesis_input *in = serve_kinesis_input(request);
+    struct writer *writer = &request->writer;
     size_t limit = in->limit.given ? (size_t)in->limit.value : 100, count;
     struct vector found = {0};
     struct stream **streams;
 
     if (in->limit.given &&
-        !serve_kinesis_check_range(exchange, "limit", &in->limit, 1,
+        !serve_kinesis_check_range(request, "limit", &in->limit, 1,
                                    KINESIS_PAGE_LIMIT))
         return STEP_REPLY;
-    collect(exchange, in->next_token.data ? in->next_token : in->after_stream,
+    collect(request, in->next_token.data ? in->next_token : in->after_stream,
             &found);
     streams = found.items;
     count = found.count < limit ? found.count : limit;
@@ -238,47 +236,47 @@ enum step serve_kinesis_list_streams(struct exchange *exchange)
         writer_text(writer, "NextToken", bytes_of(streams[count - 1]->name));
     writer_list(writer, "StreamSummaries");
     for (size_t i = 0; i < count; i++)
-        write_summary(exchange, streams[i]);
+        write_summary(request, streams[i]);
     writer_list_end(writer);
     return STEP_REPLY;
 }
 
-static enum step set_retention(struct exchange *exchange, bool longer)
+static enum step set_retention(struct request *request, bool longer)
 {
-    const struct input_int *hours = &serve_kinesis_input(exchange)->hours;
-    struct stream *stream = serve_kinesis_stream(exchange);
+    const struct input_int *hours = &serve_kinesis_input(request)->hours;
+    struct stream *stream = serve_kinesis_stream(request);
 
-    if (!stream || !serve_kinesis_check_range(exchange, "retentionPeriodHours",
+    if (!stream || !serve_kinesis_check_range(request, "retentionPeriodHours",
                                               hours, 24, 8760))
         return STEP_REPLY;
     if (longer ? hours->value < stream->retention_h
                : hours->value > stream->retention_h)
-        return exchange_fail(exchange, API_INVALID_ARGUMENT,
-                             "Requested retention period (%lld hours) must be "
-                             "%s than the current one (%lld hours)",
-                             (long long)hours->value,
-                             longer ? "longer" : "shorter",
-                             (long long)stream->retention_h);
+        return request_fail(request, API_INVALID_ARGUMENT,
+                            "Requested retention period (%lld hours) must be "
+                            "%s than the current one (%lld hours)",
+                            (long long)hours->value,
+                            longer ? "longer" : "shorter",
+                            (long long)stream->retention_h);
     stream->retention_h = hours->value;
     return STEP_REPLY;
 }
 
-enum step serve_kinesis_increase_retention(struct exchange *exchange)
+enum step serve_kinesis_increase_retention(struct request *request)
 {
-    return set_retention(exchange, true);
+    return set_retention(request, true);
 }
 
-enum step serve_kinesis_decrease_retention(struct exchange *exchange)
+enum step serve_kinesis_decrease_retention(struct request *request)
 {
-    return set_retention(exchange, false);
+    return set_retention(request, false);
 }
 
-enum step serve_kinesis_update_record_size(struct exchange *exchange)
+enum step serve_kinesis_update_record_size(struct request *request)
 {
-    struct stream *stream = serve_kinesis_stream(exchange);
+    struct stream *stream = serve_kinesis_stream(request);
 
-    if (stream && check_record_size(exchange))
+    if (stream && check_record_size(request))
         stream->record_limit =
-            (size_t)serve_kinesis_input(exchange)->record_kib.value << 10;
+            (size_t)serve_kinesis_input(request)->record_kib.value << 10;
     return STEP_REPLY;
 }

@@ -108,20 +108,20 @@ static struct bytes last_part(struct bytes url)
 }
 
 // Some clients of the Query protocol post to the queue's own URL instead.
-static struct bytes url_of(const struct exchange *exchange)
+static struct bytes url_of(const struct request *request)
 {
-    struct bytes url = serve_sqs_input(exchange)->queue_url;
+    struct bytes url = serve_sqs_input(request)->queue_url;
 
-    if (!url.data && exchange->request.path.size > 1)
-        url = exchange->request.path;
+    if (!url.data && request->head.path.size > 1)
+        url = request->head.path;
     return url;
 }
 
-static struct bytes serve_sqs_resource(const struct exchange *exchange)
+static struct bytes serve_sqs_resource(const struct request *request)
 {
-    struct bytes url = url_of(exchange);
+    struct bytes url = url_of(request);
 
-    return url.data ? last_part(url) : serve_sqs_input(exchange)->queue_name;
+    return url.data ? last_part(url) : serve_sqs_input(request)->queue_name;
 }
 
 const struct service serve_sqs_service = {
@@ -137,7 +137,7 @@ const struct service serve_sqs_service = {
     .resource = serve_sqs_resource,
 };
 
-bool serve_sqs_problem(struct exchange *exchange, struct sqs_problem *problem,
+bool serve_sqs_problem(struct request *request, struct sqs_problem *problem,
                        enum api_error error, const char *format, ...)
 {
     char text[512];
@@ -147,63 +147,63 @@ bool serve_sqs_problem(struct exchange *exchange, struct sqs_problem *problem,
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     *problem = (struct sqs_problem){
-        true, error, arena_copy(&exchange->arena, bytes_of(text))};
+        true, error, arena_copy(&request->arena, bytes_of(text))};
     return false;
 }
 
-enum step serve_sqs_refuse(struct exchange *exchange,
+enum step serve_sqs_refuse(struct request *request,
                            const struct sqs_problem *problem)
 {
-    return exchange_fail(exchange, problem->error, "%s", problem->text);
+    return request_fail(request, problem->error, "%s", problem->text);
 }
 
-struct queue *serve_sqs_queue(struct exchange *exchange)
+struct queue *serve_sqs_queue(struct request *request)
 {
-    struct server *server = exchange->server;
-    struct bytes url = url_of(exchange);
+    struct server *server = request->server;
+    struct bytes url = url_of(request);
     struct queue *queue;
 
     if (!url.data) {
-        (void)exchange_fail(exchange, API_MISSING_PARAMETER,
-                            "The request must contain the parameter QueueUrl.");
+        (void)request_fail(request, API_MISSING_PARAMETER,
+                           "The request must contain the parameter QueueUrl.");
         return NULL;
     }
     if (!last_part(url).size) {
-        (void)exchange_fail(exchange, API_INVALID_ADDRESS,
-                            "The address %.*s is not valid for this endpoint.",
-                            BYTES_ARGS(url));
+        (void)request_fail(request, API_INVALID_ADDRESS,
+                           "The address %.*s is not valid for this endpoint.",
+                           BYTES_ARGS(url));
         return NULL;
     }
-    queue = server_queue(server, exchange->resource);
+    queue = server_queue(server, request->resource);
     if (queue)
         queue_expire(queue, server->now_ms);
     else
-        (void)exchange_fail(exchange, API_QUEUE_DOES_NOT_EXIST,
-                            "The specified queue does not exist.");
+        (void)request_fail(request, API_QUEUE_DOES_NOT_EXIST,
+                           "The specified queue does not exist.");
     return queue;
 }
 
-const char *serve_sqs_arn(struct exchange *exchange, const struct queue *queue)
+const char *serve_sqs_arn(struct request *request, const struct queue *queue)
 {
-    const struct server *server = exchange->server;
+    const struct server *server = request->server;
 
-    return arena_printf(&exchange->arena, "arn:aws:sqs:%s:%s:%s",
-                        server->region, server->account, queue->name);
+    return arena_printf(&request->arena, "arn:aws:sqs:%s:%s:%s", server->region,
+                        server->account, queue->name);
 }
 
 // By the name under which the client reached us, so that it can follow it.
-const char *serve_sqs_url(struct exchange *exchange, const struct queue *queue)
+const char *serve_sqs_url(struct request *request, const struct queue *queue)
 {
-    struct bytes host = exchange->request.host;
+    struct bytes host = request->head.host;
 
-    return arena_printf(&exchange->arena, "http://%.*s/%s/%s", BYTES_ARGS(host),
-                        exchange->server->account, queue->name);
+    return arena_printf(&request->arena, "http://%.*s/%s/%s", BYTES_ARGS(host),
+                        request->server->account, queue->name);
 }
 
-struct queue *serve_sqs_dead_letter(const struct exchange *exchange,
+struct queue *serve_sqs_dead_letter(const struct request *request,
                                     const struct queue *queue)
 {
     const char *name = queue->settings.dead_letter;
 
-    return name ? server_queue(exchange->server, bytes_of(name)) : NULL;
+    return name ? server_queue(request->server, bytes_of(name)) : NULL;
 }

@@ -13,7 +13,7 @@
 
 #include "base/bytes.h"
 #include "local/api_error.h"
-#include "local/exchange.h"
+#include "local/request.h"
 #include "local/input.h"
 #include "local/queue.h"
 
@@ -48,31 +48,31 @@ struct sqs_input {
 struct sqs_problem {
     bool is;
     enum api_error error;
-    const char *text; // in the exchange's arena, or static
+    const char *text; // in the request's arena, or static
 };
 
 /* Returns false, as the last statement of a check. */
-bool serve_sqs_problem(struct exchange *exchange, struct sqs_problem *problem,
+bool serve_sqs_problem(struct request *request, struct sqs_problem *problem,
                        enum api_error error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-enum step serve_sqs_refuse(struct exchange *exchange,
+enum step serve_sqs_refuse(struct request *request,
                            const struct sqs_problem *problem);
 
-static inline struct sqs_input *serve_sqs_input(const struct exchange *exchange)
+static inline struct sqs_input *serve_sqs_input(const struct request *request)
 {
-    return exchange->input;
+    return request->input;
 }
 
 /* The queue of QueueUrl, cleared of what is too old; NULL: it failed. */
-struct queue *serve_sqs_queue(struct exchange *exchange);
+struct queue *serve_sqs_queue(struct request *request);
 
 /* Name and ARN, in the arena. */
-const char *serve_sqs_arn(struct exchange *exchange, const struct queue *queue);
-const char *serve_sqs_url(struct exchange *exchange, const struct queue *queue);
+const char *serve_sqs_arn(struct request *request, const struct queue *queue);
+const char *serve_sqs_url(struct request *request, const struct queue *queue);
 
 /* The dead-letter queue to which this one's messages go, or NULL. */
-struct queue *serve_sqs_dead_letter(const struct exchange *exchange,
+struct queue *serve_sqs_dead_letter(const struct request *request,
                                     const struct queue *queue);
 
 /*
@@ -82,26 +82,26 @@ struct sqs_batch {
     const char *element; // what XML calls a result
     /* Do one entry; what it writes are the result's members after Id. False:
      * the problem says why. */
-    bool (*run)(struct exchange *exchange, struct queue *queue,
+    bool (*run)(struct request *request, struct queue *queue,
                 const struct sqs_entry *entry, struct sqs_problem *problem);
 };
 
-enum step serve_sqs_run_batch(struct exchange *exchange,
+enum step serve_sqs_run_batch(struct request *request,
                               const struct sqs_batch *batch);
 
 /* The same for a request that is one entry. */
-enum step serve_sqs_run_single(struct exchange *exchange,
+enum step serve_sqs_run_single(struct request *request,
                                const struct sqs_batch *batch);
 
 /* In sqs_attributes.c. Apply attributes to settings; `creating` allows those
  * that cannot be changed later. */
-bool serve_sqs_set_attributes(struct exchange *exchange,
+bool serve_sqs_set_attributes(struct request *request,
                               const struct vector *pairs, bool creating,
                               struct queue_settings *settings,
                               struct list *kept, struct sqs_problem *problem);
 
 /* The value of a queue's attribute, in the arena; NULL: it has none. */
-const char *serve_sqs_attribute_value(struct exchange *exchange,
+const char *serve_sqs_attribute_value(struct request *request,
                                       const struct queue *queue,
                                       struct bytes name);
 
@@ -113,23 +113,23 @@ struct queue_pair *serve_sqs_pair_find(const struct list *pairs,
 void serve_sqs_pair_destroy(struct queue_pair *pair);
 
 /* Operations. */
-enum step serve_sqs_create_queue(struct exchange *exchange);
-enum step serve_sqs_get_queue_url(struct exchange *exchange);
-enum step serve_sqs_list_queues(struct exchange *exchange);
-enum step serve_sqs_list_dead_letter_sources(struct exchange *exchange);
-enum step serve_sqs_delete_queue(struct exchange *exchange);
-enum step serve_sqs_purge_queue(struct exchange *exchange);
-enum step serve_sqs_get_queue_attributes(struct exchange *exchange);
-enum step serve_sqs_set_queue_attributes(struct exchange *exchange);
-enum step serve_sqs_tag_queue(struct exchange *exchange);
-enum step serve_sqs_untag_queue(struct exchange *exchange);
-enum step serve_sqs_list_queue_tags(struct exchange *exchange);
-enum step serve_sqs_send_message(struct exchange *exchange);
-enum step serve_sqs_send_message_batch(struct exchange *exchange);
-enum step serve_sqs_receive_message(struct exchange *exchange);
-enum step serve_sqs_delete_message(struct exchange *exchange);
-enum step serve_sqs_delete_message_batch(struct exchange *exchange);
-enum step serve_sqs_change_visibility(struct exchange *exchange);
-enum step serve_sqs_change_visibility_batch(struct exchange *exchange);
+enum step serve_sqs_create_queue(struct request *request);
+enum step serve_sqs_get_queue_url(struct request *request);
+enum step serve_sqs_list_queues(struct request *request);
+enum step serve_sqs_list_dead_letter_sources(struct request *request);
+enum step serve_sqs_delete_queue(struct request *request);
+enum step serve_sqs_purge_queue(struct request *request);
+enum step serve_sqs_get_queue_attributes(struct request *request);
+enum step serve_sqs_set_queue_attributes(struct request *request);
+enum step serve_sqs_tag_queue(struct request *request);
+enum step serve_sqs_untag_queue(struct request *request);
+enum step serve_sqs_list_queue_tags(struct request *request);
+enum step serve_sqs_send_message(struct request *request);
+enum step serve_sqs_send_message_batch(struct request *request);
+enum step serve_sqs_receive_message(struct request *request);
+enum step serve_sqs_delete_message(struct request *request);
+enum step serve_sqs_delete_message_batch(struct request *request);
+enum step serve_sqs_change_visibility(struct request *request);
+enum step serve_sqs_change_visibility_batch(struct request *request);
 
 #endif

@@ -98,14 +98,14 @@ void serve_sqs_pair_set(struct list *pairs, struct bytes name,
     list_push_back(pairs, &pair->link);
 }
 
-static bool invalid(struct exchange *exchange, const char *name,
+static bool invalid(struct request *request, const char *name,
                     struct sqs_problem *problem)
 {
-    return serve_sqs_problem(exchange, problem, API_INVALID_ATTRIBUTE_VALUE,
+    return serve_sqs_problem(request, problem, API_INVALID_ATTRIBUTE_VALUE,
                              "Invalid value for the parameter %s.", name);
 }
 
-static bool set_number(struct exchange *exchange,
+static bool set_number(struct request *request,
                        const struct attribute *attribute, struct bytes value,
                        struct queue_settings *settings,
                        struct sqs_problem *problem)
@@ -115,7 +115,7 @@ static bool set_number(struct exchange *exchange,
 
     if (!text_to_int(value, &number) || number < attribute->least ||
         number > attribute->most)
-        return invalid(exchange, attribute->name, problem);
+        return invalid(request, attribute->name, problem);
     if (attribute->kind == SIZE)
         *(size_t *)at = (size_t)number;
     else
@@ -123,9 +123,8 @@ static bool set_number(struct exchange *exchange,
     return true;
 }
 
-static bool set_word(struct exchange *exchange,
-                     const struct attribute *attribute, struct bytes value,
-                     struct queue_settings *settings,
+static bool set_word(struct request *request, const struct attribute *attribute,
+                     struct bytes value, struct queue_settings *settings,
                      struct sqs_problem *problem)
 {
     bool *at = (bool *)(void *)((char *)settings + attribute->offset);
@@ -135,7 +134,7 @@ static bool set_word(struct exchange *exchange,
 
     *at = bytes_equal(value, bytes_of(on));
     return *at || bytes_equal(value, bytes_of(off)) ||
-           invalid(exchange, attribute->name, problem);
+           invalid(request, attribute->name, problem);
 }
 
 // Some clients send the count as a number, others as a text.
@@ -149,11 +148,11 @@ static int64_t count_of(const json_t *value)
     return value ? json_integer_value(value) : 10;
 }
 
-static bool refuse_policy(struct exchange *exchange, struct bytes value,
+static bool refuse_policy(struct request *request, struct bytes value,
                           const char *reason, struct sqs_problem *problem)
 {
     return serve_sqs_problem(
-        exchange, problem, API_INVALID_PARAMETER,
+        request, problem, API_INVALID_PARAMETER,
         "Value %.*s for parameter RedrivePolicy is invalid. "
         "Reason: %s.",
         BYTES_ARGS(value), reason);
@@ -167,7 +166,7 @@ static void clear_policy(struct queue_settings *settings)
     settings->failure_limit = 0;
 }
 
-static bool set_policy(struct exchange *exchange, struct bytes value,
+static bool set_policy(struct request *request, struct bytes value,
                        struct queue_settings *settings,
                        struct sqs_problem *problem)
 {
@@ -182,16 +181,16 @@ static bool set_policy(struct exchange *exchange, struct bytes value,
     if (!value.size)
         return true;
     if (!name || count < 1 || count > 1000)
-        return refuse_policy(exchange, value,
+        return refuse_policy(request, value,
                              "deadLetterTargetArn must be an ARN, and "
                              "maxReceiveCount between 1 and 1000",
                              problem);
-    target = server_queue(exchange->server, bytes_of(name + 1));
+    target = server_queue(request->server, bytes_of(name + 1));
     if (!target)
-        return refuse_policy(exchange, value,
+        return refuse_policy(request, value,
                              "Dead letter target does not exist", problem);
     if (target->settings.fifo != settings->fifo)
-        return refuse_policy(exchange, value,
+        return refuse_policy(request, value,
                              "Dead-letter queue must be same type of queue as "
                              "the source",
                              problem);
@@ -201,39 +200,38 @@ static bool set_policy(struct exchange *exchange, struct bytes value,
     return true;
 }
 
-static bool set_kept(struct exchange *exchange,
-                     const struct attribute *attribute, struct bytes value,
-                     struct list *kept, struct sqs_problem *problem)
+static bool set_kept(struct request *request, const struct attribute *attribute,
+                     struct bytes value, struct list *kept,
+                     struct sqs_problem *problem)
 {
     if (attribute->words[0] &&
         !bytes_equal(value, bytes_of(attribute->words[0])) &&
         !bytes_equal(value, bytes_of(attribute->words[1])))
-        return invalid(exchange, attribute->name, problem);
+        return invalid(request, attribute->name, problem);
     serve_sqs_pair_set(kept, bytes_of(attribute->name), value);
     return true;
 }
 
-static bool set_one(struct exchange *exchange,
-                    const struct attribute *attribute, struct bytes value,
-                    struct queue_settings *settings, struct list *kept,
-                    struct sqs_problem *problem)
+static bool set_one(struct request *request, const struct attribute *attribute,
+                    struct bytes value, struct queue_settings *settings,
+                    struct list *kept, struct sqs_problem *problem)
 {
     switch (attribute->kind) {
     case SECONDS:
     case SIZE:
-        return set_number(exchange, attribute, value, settings, problem);
+        return set_number(request, attribute, value, settings, problem);
     case FLAG:
     case CHOICE:
-        return set_word(exchange, attribute, value, settings, problem);
+        return set_word(request, attribute, value, settings, problem);
     case REDRIVE:
-        return set_policy(exchange, value, settings, problem);
+        return set_policy(request, value, settings, problem);
     case KEPT:
-        return set_kept(exchange, attribute, value, kept, problem);
+        return set_kept(request, attribute, value, kept, problem);
     }
     return false;
 }
 
-static bool check_name(struct exchange *exchange, struct bytes name,
+static bool check_name(struct request *request, struct bytes name,
                        bool creating, const struct queue_settings *settings,
                        struct sqs_problem *problem)
 {
@@ -242,7 +240,7 @@ static bool check_name(struct exchange *exchange, struct bytes name,
     if (attribute && (creating || !attribute->only_at_creation) &&
         (settings->fifo || !attribute->only_fifo))
         return true;
-    return serve_sqs_problem(exchange, problem, API_INVALID_ATTRIBUTE_NAME,
+    return serve_sqs_problem(request, problem, API_INVALID_ATTRIBUTE_NAME,
                              "Unknown Attribute %.*s.", BYTES_ARGS(name));
 }
 
@@ -255,7 +253,7 @@ static bool asks_for_fifo(const struct input_pair *pairs, size_t count)
     return false;
 }
 
-bool serve_sqs_set_attributes(struct exchange *exchange,
+bool serve_sqs_set_attributes(struct request *request,
                               const struct vector *list, bool creating,
                               struct queue_settings *settings,
                               struct list *kept, struct sqs_problem *problem)
@@ -266,20 +264,19 @@ bool serve_sqs_set_attributes(struct exchange *exchange,
     if (creating)
         settings->fifo = asks_for_fifo(pairs, list->count);
     for (size_t i = 0; i < list->count; i++)
-        if (!check_name(exchange, pairs[i].name, creating, settings, problem) ||
-            !set_one(exchange, find(pairs[i].name), pairs[i].value, settings,
+        if (!check_name(request, pairs[i].name, creating, settings, problem) ||
+            !set_one(request, find(pairs[i].name), pairs[i].value, settings,
                      kept, problem))
             return false;
     return true;
 }
 
-static const char *number_text(struct exchange *exchange, uint64_t number)
+static const char *number_text(struct request *request, uint64_t number)
 {
-    return arena_printf(&exchange->arena, "%llu", (unsigned long long)number);
+    return arena_printf(&request->arena, "%llu", (unsigned long long)number);
 }
 
-static const char *set_value(struct exchange *exchange,
-                             const struct queue *queue,
+static const char *set_value(struct request *request, const struct queue *queue,
                              const struct attribute *attribute)
 {
     const void *at = (const char *)&queue->settings + attribute->offset;
@@ -289,9 +286,9 @@ static const char *set_value(struct exchange *exchange,
         return NULL;
     switch (attribute->kind) {
     case SECONDS:
-        return number_text(exchange, (uint64_t) * (const int64_t *)at / 1000);
+        return number_text(request, (uint64_t) * (const int64_t *)at / 1000);
     case SIZE:
-        return number_text(exchange, *(const size_t *)at);
+        return number_text(request, *(const size_t *)at);
     case FLAG:
         return *(const bool *)at ? "true" : "false";
     case CHOICE:
@@ -321,53 +318,53 @@ static const struct computed {
 
 #define COMPUTED (sizeof(computed) / sizeof(computed[0]))
 
-static const char *computed_value(struct exchange *exchange,
+static const char *computed_value(struct request *request,
                                   const struct queue *queue,
                                   const struct computed *attribute)
 {
     switch (attribute->kind) {
     case COUNT:
-        return number_text(exchange, queue->counts[attribute->state]);
+        return number_text(request, queue->counts[attribute->state]);
     case ARN:
-        return serve_sqs_arn(exchange, queue);
+        return serve_sqs_arn(request, queue);
     case CREATED:
-        return number_text(exchange, (uint64_t)queue->created_ms / 1000);
+        return number_text(request, (uint64_t)queue->created_ms / 1000);
     case MODIFIED:
-        return number_text(exchange, (uint64_t)queue->modified_ms / 1000);
+        return number_text(request, (uint64_t)queue->modified_ms / 1000);
     }
     return NULL;
 }
 
-const char *serve_sqs_attribute_value(struct exchange *exchange,
+const char *serve_sqs_attribute_value(struct request *request,
                                       const struct queue *queue,
                                       struct bytes name)
 {
     const struct attribute *attribute = find(name);
 
     if (attribute)
-        return set_value(exchange, queue, attribute);
+        return set_value(request, queue, attribute);
     for (size_t i = 0; i < COMPUTED; i++)
         if (bytes_equal(name, bytes_of(computed[i].name)))
-            return computed_value(exchange, queue, &computed[i]);
+            return computed_value(request, queue, &computed[i]);
     return NULL;
 }
 
-static void write_value(struct exchange *exchange, const struct queue *queue,
+static void write_value(struct request *request, const struct queue *queue,
                         struct bytes name)
 {
-    const char *value = serve_sqs_attribute_value(exchange, queue, name);
+    const char *value = serve_sqs_attribute_value(request, queue, name);
 
     if (value)
-        writer_pair(&exchange->writer, "Attribute", name, bytes_of(value));
+        writer_pair(&request->writer, "Attribute", name, bytes_of(value));
 }
 
-static void write_every_value(struct exchange *exchange,
+static void write_every_value(struct request *request,
                               const struct queue *queue)
 {
     for (size_t i = 0; i < COMPUTED; i++)
-        write_value(exchange, queue, bytes_of(computed[i].name));
+        write_value(request, queue, bytes_of(computed[i].name));
     for (size_t i = 0; i < ATTRIBUTES; i++)
-        write_value(exchange, queue, bytes_of(attributes[i].name));
+        write_value(request, queue, bytes_of(attributes[i].name));
 }
 
 static bool is_known(struct bytes name)
@@ -388,35 +385,35 @@ static bool asks_for_all(const struct vector *list)
     return false;
 }
 
-enum step serve_sqs_get_queue_attributes(struct exchange *exchange)
+enum step serve_sqs_get_queue_attributes(struct request *request)
 {
-    const struct vector *list = &serve_sqs_input(exchange)->attribute_names;
+    const struct vector *list = &serve_sqs_input(request)->attribute_names;
     const struct bytes *names = list->items;
-    const struct queue *queue = serve_sqs_queue(exchange);
+    const struct queue *queue = serve_sqs_queue(request);
 
     if (!queue)
         return STEP_REPLY;
     for (size_t i = 0; i < list->count; i++)
         if (!is_known(names[i]))
-            return exchange_fail(exchange, API_INVALID_ATTRIBUTE_NAME,
-                                 "Unknown Attribute %.*s.",
-                                 BYTES_ARGS(names[i]));
+            return request_fail(request, API_INVALID_ATTRIBUTE_NAME,
+                                "Unknown Attribute %.*s.",
+                                BYTES_ARGS(names[i]));
     if (!list->count)
         return STEP_REPLY;
-    writer_map(&exchange->writer, "Attributes");
+    writer_map(&request->writer, "Attributes");
     if (asks_for_all(list))
-        write_every_value(exchange, queue);
+        write_every_value(request, queue);
     else
         for (size_t i = 0; i < list->count; i++)
-            write_value(exchange, queue, names[i]);
-    writer_map_end(&exchange->writer);
+            write_value(request, queue, names[i]);
+    writer_map_end(&request->writer);
     return STEP_REPLY;
 }
 
 // All or nothing: settings are changed in a copy.
-enum step serve_sqs_set_queue_attributes(struct exchange *exchange)
+enum step serve_sqs_set_queue_attributes(struct request *request)
 {
-    struct queue *queue = serve_sqs_queue(exchange);
+    struct queue *queue = serve_sqs_queue(request);
     struct queue_settings changed;
     struct sqs_problem problem = {0};
 
@@ -425,14 +422,14 @@ enum step serve_sqs_set_queue_attributes(struct exchange *exchange)
     changed = queue->settings;
     changed.redrive_policy = mem_strdup(changed.redrive_policy);
     changed.dead_letter = mem_strdup(changed.dead_letter);
-    if (!serve_sqs_set_attributes(exchange,
-                                  &serve_sqs_input(exchange)->attributes, false,
+    if (!serve_sqs_set_attributes(request,
+                                  &serve_sqs_input(request)->attributes, false,
                                   &changed, &queue->attributes, &problem)) {
         clear_policy(&changed);
-        return serve_sqs_refuse(exchange, &problem);
+        return serve_sqs_refuse(request, &problem);
     }
     clear_policy(&queue->settings);
     queue->settings = changed;
-    queue->modified_ms = exchange->server->now_ms;
+    queue->modified_ms = request->server->now_ms;
     return STEP_REPLY;
 }

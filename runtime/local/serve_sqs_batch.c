@@ -21,21 +21,20 @@ static bool is_batch_id(struct bytes id)
     return true;
 }
 
-static bool check_ids(struct exchange *exchange,
-                      const struct sqs_entry *entries, size_t count,
-                      struct sqs_problem *problem)
+static bool check_ids(struct request *request, const struct sqs_entry *entries,
+                      size_t count, struct sqs_problem *problem)
 {
     for (size_t i = 0; i < count; i++) {
         if (!is_batch_id(entries[i].id))
             return serve_sqs_problem(
-                exchange, problem, API_INVALID_BATCH_ID,
+                request, problem, API_INVALID_BATCH_ID,
                 "A batch entry id can only contain alphanumeric "
                 "characters, hyphens and underscores. It can be "
                 "at most 80 letters long.");
         for (size_t j = 0; j < i; j++)
             if (bytes_equal(entries[i].id, entries[j].id))
                 return serve_sqs_problem(
-                    exchange, problem, API_BATCH_IDS_NOT_DISTINCT,
+                    request, problem, API_BATCH_IDS_NOT_DISTINCT,
                     "Id %.*s repeated.", BYTES_ARGS(entries[i].id));
     }
     return true;
@@ -52,9 +51,8 @@ static size_t entry_size(const struct sqs_entry *entry)
     return size;
 }
 
-static bool check_size(struct exchange *exchange,
-                       const struct sqs_entry *entries, size_t count,
-                       struct sqs_problem *problem)
+static bool check_size(struct request *request, const struct sqs_entry *entries,
+                       size_t count, struct sqs_problem *problem)
 {
     size_t size = 0;
 
@@ -62,55 +60,55 @@ static bool check_size(struct exchange *exchange,
         size += entry_size(&entries[i]);
     return size <= SQS_SIZE_LIMIT ||
            serve_sqs_problem(
-               exchange, problem, API_BATCH_TOO_LONG,
+               request, problem, API_BATCH_TOO_LONG,
                "Batch requests cannot be longer than %d bytes. You "
                "have sent %zu bytes.",
                SQS_SIZE_LIMIT, size);
 }
 
-static bool check(struct exchange *exchange, const struct vector *entries,
+static bool check(struct request *request, const struct vector *entries,
                   struct sqs_problem *problem)
 {
     if (!entries->count)
         return serve_sqs_problem(
-            exchange, problem, API_EMPTY_BATCH,
+            request, problem, API_EMPTY_BATCH,
             "There should be at least one %sRequestEntry in the "
             "request.",
-            exchange->operation->name);
+            request->operation->name);
     if (entries->count > SQS_BATCH_LIMIT)
         return serve_sqs_problem(
-            exchange, problem, API_TOO_MANY_ENTRIES,
+            request, problem, API_TOO_MANY_ENTRIES,
             "Maximum number of entries per request are %d. You "
             "have sent %zu.",
             SQS_BATCH_LIMIT, entries->count);
-    return check_ids(exchange, entries->items, entries->count, problem) &&
-           check_size(exchange, entries->items, entries->count, problem);
+    return check_ids(request, entries->items, entries->count, problem) &&
+           check_size(request, entries->items, entries->count, problem);
 }
 
 // False: it failed, and `failure` says why.
-static bool run_entry(struct exchange *exchange, const struct sqs_batch *batch,
+static bool run_entry(struct request *request, const struct sqs_batch *batch,
                       struct queue *queue, const struct sqs_entry *entry,
                       struct failure *failure)
 {
-    const struct fault *fault = exchange_fault(exchange, FAULT_PARTIAL);
+    const struct fault *fault = request_fault(request, FAULT_PARTIAL);
     struct sqs_problem problem = {0};
-    struct writer before = exchange->writer;
-    size_t size = exchange->writer.out->size;
+    struct writer before = request->writer;
+    size_t size = request->writer.out->size;
 
     failure->id = entry->id;
     if (fault) {
-        failure->info = exchange_fault_error(exchange, fault);
+        failure->info = request_fault_error(request, fault);
         failure->text = "asked for by a fault of the local server";
         return false;
     }
-    writer_item(&exchange->writer, batch->element);
-    writer_text(&exchange->writer, "Id", entry->id);
-    if (batch->run(exchange, queue, entry, &problem)) {
-        writer_item_end(&exchange->writer, batch->element);
+    writer_item(&request->writer, batch->element);
+    writer_text(&request->writer, "Id", entry->id);
+    if (batch->run(request, queue, entry, &problem)) {
+        writer_item_end(&request->writer, batch->element);
         return true;
     }
-    exchange->writer = before;
-    exchange->writer.out->size = size;
+    request->writer = before;
+    request->writer.out->size = size;
     failure->info = api_error_info(problem.error);
     failure->text = problem.text;
     return false;
@@ -131,38 +129,38 @@ static void write_failures(struct writer *writer, const struct failure *failure,
     writer_list_end(writer);
 }
 
-enum step serve_sqs_run_batch(struct exchange *exchange,
+enum step serve_sqs_run_batch(struct request *request,
                               const struct sqs_batch *batch)
 {
-    const struct vector *list = &serve_sqs_input(exchange)->entries;
+    const struct vector *list = &serve_sqs_input(request)->entries;
     const struct sqs_entry *entries = list->items;
     struct failure failures[SQS_BATCH_LIMIT];
-    struct queue *queue = serve_sqs_queue(exchange);
+    struct queue *queue = serve_sqs_queue(request);
     struct sqs_problem problem = {0};
     size_t failed = 0;
 
     if (!queue)
         return STEP_REPLY;
-    if (!check(exchange, list, &problem))
-        return serve_sqs_refuse(exchange, &problem);
-    writer_list(&exchange->writer, "Successful");
+    if (!check(request, list, &problem))
+        return serve_sqs_refuse(request, &problem);
+    writer_list(&request->writer, "Successful");
     for (size_t i = 0; i < list->count; i++)
         failed +=
-            !run_entry(exchange, batch, queue, &entries[i], &failures[failed]);
-    writer_list_end(&exchange->writer);
+            !run_entry(request, batch, queue, &entries[i], &failures[failed]);
+    writer_list_end(&request->writer);
     if (failed)
-        write_failures(&exchange->writer, failures, failed);
+        write_failures(&request->writer, failures, failed);
     return STEP_REPLY;
 }
 
-enum step serve_sqs_run_single(struct exchange *exchange,
+enum step serve_sqs_run_single(struct request *request,
                                const struct sqs_batch *batch)
 {
-    struct queue *queue = serve_sqs_queue(exchange);
+    struct queue *queue = serve_sqs_queue(request);
     struct sqs_problem problem = {0};
 
-    if (queue && !batch->run(exchange, queue, &serve_sqs_input(exchange)->entry,
-                             &problem))
-        return serve_sqs_refuse(exchange, &problem);
+    if (queue &&
+        !batch->run(request, queue, &serve_sqs_input(request)->entry, &problem))
+        return serve_sqs_refuse(request, &problem);
     return STEP_REPLY;
 }

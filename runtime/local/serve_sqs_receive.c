@@ -49,7 +49,7 @@ static unsigned system_bit(struct bytes name)
     return 0;
 }
 
-static bool add_system(struct exchange *exchange, const struct vector *names,
+static bool add_system(struct request *request, const struct vector *names,
                        unsigned *bits, struct sqs_problem *problem)
 {
     const struct bytes *name = names->items;
@@ -59,33 +59,33 @@ static bool add_system(struct exchange *exchange, const struct vector *names,
 
         if (!bit)
             return serve_sqs_problem(
-                exchange, problem, API_INVALID_ATTRIBUTE_NAME,
+                request, problem, API_INVALID_ATTRIBUTE_NAME,
                 "Unknown Attribute %.*s.", BYTES_ARGS(name[i]));
         *bits |= bit;
     }
     return true;
 }
 
-static bool in_range(struct exchange *exchange, const char *name,
+static bool in_range(struct request *request, const char *name,
                      const struct input_int *value, int64_t least, int64_t most,
                      struct sqs_problem *problem)
 {
     if (!value->given || (value->value >= least && value->value <= most))
         return true;
     return serve_sqs_problem(
-        exchange, problem, API_INVALID_PARAMETER,
+        request, problem, API_INVALID_PARAMETER,
         "Value %lld for parameter %s is invalid. Reason: Must "
         "be >= %lld and <= %lld, if provided.",
         (long long)value->value, name, (long long)least, (long long)most);
 }
 
-static bool check_attempt(struct exchange *exchange, const struct queue *queue,
+static bool check_attempt(struct request *request, const struct queue *queue,
                           struct bytes id, struct sqs_problem *problem)
 {
     if (!id.data || (queue->settings.fifo && id.size >= 1 && id.size <= 128))
         return true;
     return serve_sqs_problem(
-        exchange, problem, API_INVALID_PARAMETER,
+        request, problem, API_INVALID_PARAMETER,
         "Value %.*s for parameter ReceiveRequestAttemptId is "
         "invalid. Reason: The request include parameter that is "
         "not valid for this queue type.",
@@ -93,16 +93,16 @@ static bool check_attempt(struct exchange *exchange, const struct queue *queue,
 }
 
 // Over Query the newer of the two lists of names wins; over JSON both count.
-static bool check_names(struct exchange *exchange, struct receive *receive,
+static bool check_names(struct request *request, struct receive *receive,
                         struct sqs_problem *problem)
 {
-    const struct sqs_input *in = serve_sqs_input(exchange);
+    const struct sqs_input *in = serve_sqs_input(request);
     bool only_new =
-        exchange->protocol == PROTOCOL_QUERY && in->system_names.count;
+        request->protocol == PROTOCOL_QUERY && in->system_names.count;
 
     receive->names = &in->message_names;
-    return add_system(exchange, &in->system_names, &receive->system, problem) &&
-           (only_new || add_system(exchange, &in->attribute_names,
+    return add_system(request, &in->system_names, &receive->system, problem) &&
+           (only_new || add_system(request, &in->attribute_names,
                                    &receive->system, problem));
 }
 
@@ -111,18 +111,18 @@ static int64_t ms_or(const struct input_int *seconds, int64_t otherwise_ms)
     return seconds->given ? seconds->value * 1000 : otherwise_ms;
 }
 
-static bool check(struct exchange *exchange, const struct queue *queue,
+static bool check(struct request *request, const struct queue *queue,
                   struct receive *receive, struct sqs_problem *problem)
 {
-    const struct sqs_input *in = serve_sqs_input(exchange);
+    const struct sqs_input *in = serve_sqs_input(request);
 
-    if (!in_range(exchange, "MaxNumberOfMessages", &in->wanted, 1,
+    if (!in_range(request, "MaxNumberOfMessages", &in->wanted, 1,
                   QUEUE_RECEIVE_LIMIT, problem) ||
-        !in_range(exchange, "WaitTimeSeconds", &in->wait_s, 0, 20, problem) ||
-        !in_range(exchange, "VisibilityTimeout", &in->entry.visibility_s, 0,
+        !in_range(request, "WaitTimeSeconds", &in->wait_s, 0, 20, problem) ||
+        !in_range(request, "VisibilityTimeout", &in->entry.visibility_s, 0,
                   43200, problem) ||
-        !check_attempt(exchange, queue, in->attempt_id, problem) ||
-        !check_names(exchange, receive, problem))
+        !check_attempt(request, queue, in->attempt_id, problem) ||
+        !check_names(request, receive, problem))
         return false;
     receive->wanted = in->wanted.given ? (unsigned)in->wanted.value : 1;
     receive->wait_ms = ms_or(&in->wait_s, queue->settings.wait_ms);
@@ -131,20 +131,20 @@ static bool check(struct exchange *exchange, const struct queue *queue,
     return true;
 }
 
-static size_t take(struct exchange *exchange, struct queue *queue,
+static size_t take(struct request *request, struct queue *queue,
                    const struct receive *receive, struct message **messages)
 {
     struct queue_receive options = {
         .wanted = receive->wanted,
         .visibility_ms = receive->visibility_ms,
-        .dead_letter = serve_sqs_dead_letter(exchange, queue),
+        .dead_letter = serve_sqs_dead_letter(request, queue),
     };
-    struct bytes attempt = serve_sqs_input(exchange)->attempt_id;
-    int64_t now_ms = exchange->server->now_ms;
+    struct bytes attempt = serve_sqs_input(request)->attempt_id;
+    int64_t now_ms = request->server->now_ms;
     size_t count = 0;
 
     if (options.dead_letter)
-        options.arn = serve_sqs_arn(exchange, queue);
+        options.arn = serve_sqs_arn(request, queue);
     if (attempt.data)
         count = fifo_repeat(queue, attempt, now_ms, receive->visibility_ms,
                             messages);
@@ -190,7 +190,7 @@ static bool is_wanted(const struct vector *names, struct bytes name)
     return false;
 }
 
-static void write_attributes(struct exchange *exchange,
+static void write_attributes(struct request *request,
                              const struct receive *receive,
                              const struct message *message)
 {
@@ -203,12 +203,12 @@ static void write_attributes(struct exchange *exchange,
             wanted[count++] = &message->attributes[i];
     if (!count)
         return;
-    message_attributes_md5(wanted, count, exchange->server->digest, md5);
-    writer_text(&exchange->writer, "MD5OfMessageAttributes", bytes_of(md5));
-    writer_map(&exchange->writer, "MessageAttributes");
+    message_attributes_md5(wanted, count, request->server->digest, md5);
+    writer_text(&request->writer, "MD5OfMessageAttributes", bytes_of(md5));
+    writer_map(&request->writer, "MessageAttributes");
     for (size_t i = 0; i < count; i++)
-        write_attribute(&exchange->writer, wanted[i]);
-    writer_map_end(&exchange->writer);
+        write_attribute(&request->writer, wanted[i]);
+    writer_map_end(&request->writer);
 }
 
 static void write_text(struct writer *writer, unsigned bit, struct bytes text)
@@ -253,10 +253,10 @@ static void write_system(struct writer *writer, unsigned wanted,
                    bytes_of(message->dead_letter_source));
 }
 
-static void write_body(struct exchange *exchange, const struct message *message)
+static void write_body(struct request *request, const struct message *message)
 {
-    struct writer *writer = &exchange->writer;
-    bool broken = exchange_fault(exchange, FAULT_BROKEN_MD5);
+    struct writer *writer = &request->writer;
+    bool broken = request_fault(request, FAULT_BROKEN_MD5);
 
     if (writer->format == WRITER_JSON && !broken) {
         writer_json(writer, message->json);
@@ -269,17 +269,17 @@ static void write_body(struct exchange *exchange, const struct message *message)
     writer_text(writer, "Body", message->body);
 }
 
-static void write_message(struct exchange *exchange,
+static void write_message(struct request *request,
                           const struct receive *receive,
                           const struct message *message)
 {
-    struct writer *writer = &exchange->writer;
+    struct writer *writer = &request->writer;
     struct receipt receipt = queue_receipt(message);
     char handle[TOKEN_TEXT_LIMIT];
-    size_t size = receipt_write(exchange->server->secret, &receipt, handle);
+    size_t size = receipt_write(request->server->secret, &receipt, handle);
 
     writer_item(writer, "Message");
-    write_body(exchange, message);
+    write_body(request, message);
     writer_text(writer, "ReceiptHandle", (struct bytes){handle, size});
     if (receive->system) {
         writer_map(writer, "Attributes");
@@ -287,20 +287,20 @@ static void write_message(struct exchange *exchange,
         writer_map_end(writer);
     }
     if (message->attribute_count && receive->names->count)
-        write_attributes(exchange, receive, message);
+        write_attributes(request, receive, message);
     writer_item_end(writer, "Message");
-    exchange->received[exchange->received_count++] = receipt;
+    request->received[request->received_count++] = receipt;
 }
 
 // Standard queues deliver a message twice now and then; this is one of the
 // times.
-static void duplicate(struct exchange *exchange, struct queue *queue,
+static void duplicate(struct request *request, struct queue *queue,
                       const struct message *message)
 {
-    struct server *server = exchange->server;
+    struct server *server = request->server;
     struct message *copy;
 
-    if (queue->settings.fifo || !exchange_fault(exchange, FAULT_DUPLICATE))
+    if (queue->settings.fifo || !request_fault(request, FAULT_DUPLICATE))
         return;
     copy = message_copy(message, ++server->last_serial, server->digest);
     copy->receives = message->receives;
@@ -309,32 +309,32 @@ static void duplicate(struct exchange *exchange, struct queue *queue,
     queue_send(queue, copy, server->now_ms, 0);
 }
 
-static enum step reply(struct exchange *exchange, struct queue *queue,
+static enum step reply(struct request *request, struct queue *queue,
                        const struct receive *receive,
                        struct message *const *messages, size_t count)
 {
     if (!count)
         return STEP_REPLY;
-    writer_list(&exchange->writer, "Messages");
+    writer_list(&request->writer, "Messages");
     for (size_t i = 0; i < count; i++)
-        write_message(exchange, receive, messages[i]);
-    writer_list_end(&exchange->writer);
+        write_message(request, receive, messages[i]);
+    writer_list_end(&request->writer);
     for (size_t i = 0; i < count; i++)
-        duplicate(exchange, queue, messages[i]);
+        duplicate(request, queue, messages[i]);
     queue_wake(queue);
     return STEP_REPLY;
 }
 
-static enum step wait(struct exchange *exchange, struct queue *queue,
+static enum step wait(struct request *request, struct queue *queue,
                       const struct receive *receive)
 {
-    if (!exchange->deadline_ms)
-        exchange->deadline_ms = exchange->server->now_ms + receive->wait_ms;
-    if (exchange->deadline_ms <= exchange->server->now_ms)
+    if (!request->deadline_ms)
+        request->deadline_ms = request->server->now_ms + receive->wait_ms;
+    if (request->deadline_ms <= request->server->now_ms)
         return STEP_REPLY;
-    exchange->waiter.wanted = receive->wanted;
-    queue_wait(queue, &exchange->waiter);
-    exchange_wait_until(exchange, exchange->deadline_ms);
+    request->waiter.wanted = receive->wanted;
+    queue_wait(queue, &request->waiter);
+    request_wait_until(request, request->deadline_ms);
     return STEP_PARK;
 }
 
@@ -344,24 +344,24 @@ static bool is_full(const struct queue *queue)
            queue->counts[MESSAGE_IN_FLIGHT] >= QUEUE_IN_FLIGHT_LIMIT;
 }
 
-enum step serve_sqs_receive_message(struct exchange *exchange)
+enum step serve_sqs_receive_message(struct request *request)
 {
     struct message *messages[QUEUE_RECEIVE_LIMIT];
-    struct queue *queue = serve_sqs_queue(exchange);
+    struct queue *queue = serve_sqs_queue(request);
     struct sqs_problem problem = {0};
     struct receive receive = {0};
     size_t count;
 
     if (!queue)
         return STEP_REPLY;
-    if (!check(exchange, queue, &receive, &problem))
-        return serve_sqs_refuse(exchange, &problem);
+    if (!check(request, queue, &receive, &problem))
+        return serve_sqs_refuse(request, &problem);
     if (is_full(queue))
-        return exchange_fail(exchange, API_OVER_LIMIT,
-                             "Too many messages in flight for queue");
-    if (!exchange->deadline_ms && exchange_fault(exchange, FAULT_EMPTY))
+        return request_fail(request, API_OVER_LIMIT,
+                            "Too many messages in flight for queue");
+    if (!request->deadline_ms && request_fault(request, FAULT_EMPTY))
         return STEP_REPLY;
-    count = take(exchange, queue, &receive, messages);
-    return count ? reply(exchange, queue, &receive, messages, count)
-                 : wait(exchange, queue, &receive);
+    count = take(request, queue, &receive, messages);
+    return count ? reply(request, queue, &receive, messages, count)
+                 : wait(request, queue, &receive);
 }

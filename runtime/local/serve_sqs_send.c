@@ -13,10 +13,10 @@ struct draft {
     int64_t delay_ms;
 };
 
-static bool refuse(struct exchange *exchange, struct sqs_problem *problem,
+static bool refuse(struct request *request, struct sqs_problem *problem,
                    const char *parameter, const char *reason)
 {
-    return serve_sqs_problem(exchange, problem, API_INVALID_PARAMETER,
+    return serve_sqs_problem(request, problem, API_INVALID_PARAMETER,
                              "Value for parameter %s is invalid. Reason: %s.",
                              parameter, reason);
 }
@@ -34,7 +34,7 @@ static bool starts_with(struct bytes text, const char *start)
     return text.size >= size && strncasecmp(text.data, start, size) == 0;
 }
 
-static bool check_name(struct exchange *exchange, struct bytes name,
+static bool check_name(struct request *request, struct bytes name,
                        struct sqs_problem *problem)
 {
     bool good = name.size > 0 && name.size <= 256 && name.data[0] != '.' &&
@@ -45,14 +45,14 @@ static bool check_name(struct exchange *exchange, struct bytes name,
                !(name.data[i] == '.' && i && name.data[i - 1] == '.');
     if (!good)
         return serve_sqs_problem(
-            exchange, problem, API_INVALID_PARAMETER,
+            request, problem, API_INVALID_PARAMETER,
             "The message attribute name '%.*s' is invalid. Attribute name can "
             "contain A-Z, a-z, 0-9, underscore (_), hyphen (-), and period (.) "
             "characters, at most 256 of them.",
             BYTES_ARGS(name));
     if (starts_with(name, "AWS.") || starts_with(name, "Amazon."))
         return serve_sqs_problem(
-            exchange, problem, API_INVALID_PARAMETER,
+            request, problem, API_INVALID_PARAMETER,
             "The message attribute name '%.*s' begins with a "
             "reserved prefix.",
             BYTES_ARGS(name));
@@ -67,51 +67,50 @@ static bool is_type(struct bytes type, const char *base)
            (type.size == size || type.data[size] == '.');
 }
 
-static bool is_number(struct exchange *exchange, struct bytes text)
+static bool is_number(struct request *request, struct bytes text)
 {
-    const char *copy = arena_copy(&exchange->arena, text);
+    const char *copy = arena_copy(&request->arena, text);
     char *end;
 
     (void)strtod(copy, &end);
     return text.size && end == copy + text.size;
 }
 
-static bool check_value(struct exchange *exchange,
-                        const struct sqs_attribute *in,
+static bool check_value(struct request *request, const struct sqs_attribute *in,
                         struct sqs_problem *problem)
 {
     bool binary = is_type(in->type, "Binary");
 
     if (!binary && !is_type(in->type, "String") && !is_type(in->type, "Number"))
         return serve_sqs_problem(
-            exchange, problem, API_INVALID_PARAMETER,
+            request, problem, API_INVALID_PARAMETER,
             "The message attribute '%.*s' has an invalid "
             "message attribute type, the set of supported type "
             "prefixes is Binary, Number, and String.",
             BYTES_ARGS(in->name));
     if (!(binary ? in->binary.size : in->text.size))
         return serve_sqs_problem(
-            exchange, problem, API_INVALID_PARAMETER,
+            request, problem, API_INVALID_PARAMETER,
             "The message attribute '%.*s' must contain a "
             "non-empty message attribute value for message "
             "attribute type '%.*s'.",
             BYTES_ARGS(in->name), BYTES_ARGS(in->type));
-    if (is_type(in->type, "Number") && !is_number(exchange, in->text))
+    if (is_type(in->type, "Number") && !is_number(request, in->text))
         return serve_sqs_problem(
-            exchange, problem, API_INVALID_PARAMETER,
+            request, problem, API_INVALID_PARAMETER,
             "Can't cast the value of message (user) attribute "
             "'%.*s' to a number.",
             BYTES_ARGS(in->name));
     if (!binary && !text_is_legal(in->text))
         return serve_sqs_problem(
-            exchange, problem, API_INVALID_CONTENTS,
+            request, problem, API_INVALID_CONTENTS,
             "The message attribute '%.*s' contains characters "
             "outside the allowed set.",
             BYTES_ARGS(in->name));
     return true;
 }
 
-static bool draft_attributes(struct exchange *exchange,
+static bool draft_attributes(struct request *request,
                              const struct sqs_entry *entry, struct draft *draft,
                              struct sqs_problem *problem)
 {
@@ -120,15 +119,15 @@ static bool draft_attributes(struct exchange *exchange,
 
     if (count > MESSAGE_ATTRIBUTES)
         return serve_sqs_problem(
-            exchange, problem, API_INVALID_PARAMETER,
+            request, problem, API_INVALID_PARAMETER,
             "Number of message attributes [%zu] exceeds the "
             "allowed maximum [%d].",
             count, MESSAGE_ATTRIBUTES);
     for (size_t i = 0; i < count; i++) {
         bool binary = is_type(in[i].type, "Binary");
 
-        if (!check_name(exchange, in[i].name, problem) ||
-            !check_value(exchange, &in[i], problem))
+        if (!check_name(request, in[i].name, problem) ||
+            !check_value(request, &in[i], problem))
             return false;
         draft->attributes[i] = (struct message_attribute){
             in[i].name, in[i].type, binary ? in[i].binary : in[i].text, binary};
@@ -138,7 +137,7 @@ static bool draft_attributes(struct exchange *exchange,
     return true;
 }
 
-static bool draft_system_attributes(struct exchange *exchange,
+static bool draft_system_attributes(struct request *request,
                                     const struct sqs_entry *entry,
                                     struct draft *draft,
                                     struct sqs_problem *problem)
@@ -147,41 +146,41 @@ static bool draft_system_attributes(struct exchange *exchange,
 
     for (size_t i = 0; i < entry->system_attributes.count; i++) {
         if (!bytes_equal(in[i].name, BYTES("AWSTraceHeader")))
-            return serve_sqs_problem(exchange, problem, API_INVALID_PARAMETER,
+            return serve_sqs_problem(request, problem, API_INVALID_PARAMETER,
                                      "Message system attribute name '%.*s' is "
                                      "invalid.",
                                      BYTES_ARGS(in[i].name));
         if (!bytes_equal(in[i].type, BYTES("String")) || !in[i].text.size)
-            return refuse(exchange, problem, "MessageSystemAttributes",
+            return refuse(request, problem, "MessageSystemAttributes",
                           "AWSTraceHeader must be a non-empty String");
         draft->content.trace_header = in[i].text;
     }
     return true;
 }
 
-static bool draft_body(struct exchange *exchange, const struct queue *queue,
+static bool draft_body(struct request *request, const struct queue *queue,
                        const struct sqs_entry *entry, struct draft *draft,
                        struct sqs_problem *problem)
 {
     draft->content.body = entry->body;
     if (!entry->body.size)
-        return serve_sqs_problem(exchange, problem, API_MISSING_PARAMETER,
+        return serve_sqs_problem(request, problem, API_MISSING_PARAMETER,
                                  "The request must contain the parameter "
                                  "MessageBody.");
     if (message_size_of(&draft->content) > queue->settings.size_limit)
-        return serve_sqs_problem(exchange, problem, API_INVALID_PARAMETER,
+        return serve_sqs_problem(request, problem, API_INVALID_PARAMETER,
                                  "One or more parameters are invalid. Reason: "
                                  "Message must be shorter than %zu bytes.",
                                  queue->settings.size_limit);
     return text_is_legal(entry->body) ||
            serve_sqs_problem(
-               exchange, problem, API_INVALID_CONTENTS,
+               request, problem, API_INVALID_CONTENTS,
                "Invalid characters found in the message body. Valid "
                "unicode characters are #x9 | #xA | #xD | #x20 to "
                "#xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF.");
 }
 
-static bool draft_delay(struct exchange *exchange, const struct queue *queue,
+static bool draft_delay(struct request *request, const struct queue *queue,
                         const struct sqs_entry *entry, struct draft *draft,
                         struct sqs_problem *problem)
 {
@@ -192,13 +191,13 @@ static bool draft_delay(struct exchange *exchange, const struct queue *queue,
         return true;
     if (delay->value < 0 || delay->value > 900)
         return serve_sqs_problem(
-            exchange, problem, API_INVALID_PARAMETER,
+            request, problem, API_INVALID_PARAMETER,
             "Value %lld for parameter DelaySeconds is invalid. "
             "Reason: DelaySeconds must be >= 0 and <= 900.",
             (long long)delay->value);
     if (queue->settings.fifo && delay->value)
         return serve_sqs_problem(
-            exchange, problem, API_INVALID_PARAMETER,
+            request, problem, API_INVALID_PARAMETER,
             "Value %lld for parameter DelaySeconds is invalid. "
             "Reason: The request include parameter that is not "
             "valid for this queue type.",
@@ -209,7 +208,7 @@ static bool draft_delay(struct exchange *exchange, const struct queue *queue,
 }
 
 // Up to 128 letters, digits and punctuation.
-static bool check_id(struct exchange *exchange, struct bytes id,
+static bool check_id(struct request *request, struct bytes id,
                      const char *parameter, struct sqs_problem *problem)
 {
     bool good = id.size >= 1 && id.size <= 128;
@@ -217,14 +216,14 @@ static bool check_id(struct exchange *exchange, struct bytes id,
     for (size_t i = 0; good && i < id.size; i++)
         good = id.data[i] > ' ' && id.data[i] < 0x7f;
     return good ||
-           serve_sqs_problem(exchange, problem, API_INVALID_PARAMETER,
+           serve_sqs_problem(request, problem, API_INVALID_PARAMETER,
                              "Value %.*s for parameter %s is invalid. "
                              "Reason: %s can only include alphanumeric and "
                              "punctuation characters. 1 to 128 in length.",
                              BYTES_ARGS(id), parameter, parameter);
 }
 
-static bool draft_dedup_id(struct exchange *exchange, const struct queue *queue,
+static bool draft_dedup_id(struct request *request, const struct queue *queue,
                            const struct sqs_entry *entry, struct draft *draft,
                            struct sqs_problem *problem)
 {
@@ -233,44 +232,44 @@ static bool draft_dedup_id(struct exchange *exchange, const struct queue *queue,
 
     draft->content.dedup_id = entry->dedup_id;
     if (entry->dedup_id.data)
-        return check_id(exchange, entry->dedup_id, "MessageDeduplicationId",
+        return check_id(request, entry->dedup_id, "MessageDeduplicationId",
                         problem);
     if (!queue->settings.dedup_by_content)
-        return serve_sqs_problem(exchange, problem, API_INVALID_PARAMETER,
+        return serve_sqs_problem(request, problem, API_INVALID_PARAMETER,
                                  "The queue should either have "
                                  "ContentBasedDeduplication enabled or "
                                  "MessageDeduplicationId provided explicitly");
-    digest_sha256(exchange->server->digest, entry->body, hash);
-    hex = arena_calloc(&exchange->arena, 1, 2 * sizeof(hash) + 1);
+    digest_sha256(request->server->digest, entry->body, hash);
+    hex = arena_calloc(&request->arena, 1, 2 * sizeof(hash) + 1);
     codec_hex_encode((struct bytes){(char *)hash, sizeof(hash)}, hex);
     draft->content.dedup_id = bytes_of(hex);
     return true;
 }
 
-static bool draft_ids(struct exchange *exchange, const struct queue *queue,
+static bool draft_ids(struct request *request, const struct queue *queue,
                       const struct sqs_entry *entry, struct draft *draft,
                       struct sqs_problem *problem)
 {
     draft->content.group_id = entry->group_id;
     if (entry->group_id.data &&
-        !check_id(exchange, entry->group_id, "MessageGroupId", problem))
+        !check_id(request, entry->group_id, "MessageGroupId", problem))
         return false;
     if (!queue->settings.fifo)
         return !entry->dedup_id.data ||
-               refuse(exchange, problem, "MessageDeduplicationId",
+               refuse(request, problem, "MessageDeduplicationId",
                       "The request include parameter that is not valid for "
                       "this queue type");
     if (!entry->group_id.data)
-        return serve_sqs_problem(exchange, problem, API_MISSING_PARAMETER,
+        return serve_sqs_problem(request, problem, API_MISSING_PARAMETER,
                                  "The request must contain the parameter "
                                  "MessageGroupId.");
-    return draft_dedup_id(exchange, queue, entry, draft, problem);
+    return draft_dedup_id(request, queue, entry, draft, problem);
 }
 
-static struct message *post(struct exchange *exchange, struct queue *queue,
+static struct message *post(struct request *request, struct queue *queue,
                             struct draft *draft)
 {
-    struct server *server = exchange->server;
+    struct server *server = request->server;
     struct message_content *content = &draft->content;
     char id[TEXT_UUID_SIZE + 1], sequence[MESSAGE_SEQUENCE_SIZE + 1];
     struct message *message;
@@ -309,18 +308,18 @@ static void write_sent(struct writer *writer, const struct message *message,
 }
 
 // Accepted, but not put into the queue again: the answer names the first one.
-static void write_duplicate(struct exchange *exchange,
+static void write_duplicate(struct request *request,
                             const struct fifo_sent *sent, struct draft *draft)
 {
     struct message *message;
 
     draft->content.id = sent->id;
-    message = message_create(&draft->content, exchange->server->digest);
-    write_sent(&exchange->writer, message, sent->id, sent->sequence);
+    message = message_create(&draft->content, request->server->digest);
+    write_sent(&request->writer, message, sent->id, sent->sequence);
     message_destroy(message);
 }
 
-static bool send_entry(struct exchange *exchange, struct queue *queue,
+static bool send_entry(struct request *request, struct queue *queue,
                        const struct sqs_entry *entry,
                        struct sqs_problem *problem)
 {
@@ -328,21 +327,21 @@ static bool send_entry(struct exchange *exchange, struct queue *queue,
     const struct fifo_sent *sent = NULL;
     const struct message *message;
 
-    if (!draft_attributes(exchange, entry, &draft, problem) ||
-        !draft_system_attributes(exchange, entry, &draft, problem) ||
-        !draft_body(exchange, queue, entry, &draft, problem) ||
-        !draft_delay(exchange, queue, entry, &draft, problem) ||
-        !draft_ids(exchange, queue, entry, &draft, problem))
+    if (!draft_attributes(request, entry, &draft, problem) ||
+        !draft_system_attributes(request, entry, &draft, problem) ||
+        !draft_body(request, queue, entry, &draft, problem) ||
+        !draft_delay(request, queue, entry, &draft, problem) ||
+        !draft_ids(request, queue, entry, &draft, problem))
         return false;
     if (queue->settings.fifo)
         sent = fifo_find_sent(queue, draft.content.group_id,
-                              draft.content.dedup_id, exchange->server->now_ms);
+                              draft.content.dedup_id, request->server->now_ms);
     if (sent) {
-        write_duplicate(exchange, sent, &draft);
+        write_duplicate(request, sent, &draft);
         return true;
     }
-    message = post(exchange, queue, &draft);
-    write_sent(&exchange->writer, message, message->id, message->sequence);
+    message = post(request, queue, &draft);
+    write_sent(&request->writer, message, message->id, message->sequence);
     return true;
 }
 
@@ -351,12 +350,12 @@ static const struct sqs_batch send = {
     .run = send_entry,
 };
 
-enum step serve_sqs_send_message(struct exchange *exchange)
+enum step serve_sqs_send_message(struct request *request)
 {
-    return serve_sqs_run_single(exchange, &send);
+    return serve_sqs_run_single(request, &send);
 }
 
-enum step serve_sqs_send_message_batch(struct exchange *exchange)
+enum step serve_sqs_send_message_batch(struct request *request)
 {
-    return serve_sqs_run_batch(exchange, &send);
+    return serve_sqs_run_batch(request, &send);
 }

@@ -3,27 +3,27 @@
 #include "local/serve_sqs.h"
 
 // False: the handle is none, or of another queue.
-static bool read_handle(struct exchange *exchange, const struct queue *queue,
+static bool read_handle(struct request *request, const struct queue *queue,
                         const struct sqs_entry *entry, struct receipt *receipt,
                         struct sqs_problem *problem)
 {
     if (!entry->receipt.size)
-        return serve_sqs_problem(exchange, problem, API_MISSING_PARAMETER,
+        return serve_sqs_problem(request, problem, API_MISSING_PARAMETER,
                                  "The request must contain the parameter "
                                  "ReceiptHandle.");
-    return (receipt_read(exchange->server->secret, entry->receipt, receipt) &&
+    return (receipt_read(request->server->secret, entry->receipt, receipt) &&
             receipt->queue == queue->id) ||
-           serve_sqs_problem(exchange, problem, API_RECEIPT_INVALID,
+           serve_sqs_problem(request, problem, API_RECEIPT_INVALID,
                              "The input receipt handle \"%.*s\" is not a valid "
                              "receipt handle.",
                              BYTES_ARGS(entry->receipt));
 }
 
-static bool expired(struct exchange *exchange, const struct sqs_entry *entry,
+static bool expired(struct request *request, const struct sqs_entry *entry,
                     struct sqs_problem *problem)
 {
     return serve_sqs_problem(
-        exchange, problem, API_INVALID_PARAMETER,
+        request, problem, API_INVALID_PARAMETER,
         "Value %.*s for parameter ReceiptHandle is invalid. "
         "Reason: The receipt handle has expired.",
         BYTES_ARGS(entry->receipt));
@@ -31,22 +31,22 @@ static bool expired(struct exchange *exchange, const struct sqs_entry *entry,
 
 // A standard queue accepts any handle it ever gave out; an old one deletes
 // nothing, because somebody else is at the message now.
-static bool delete_entry(struct exchange *exchange, struct queue *queue,
+static bool delete_entry(struct request *request, struct queue *queue,
                          const struct sqs_entry *entry,
                          struct sqs_problem *problem)
 {
     struct receipt receipt;
     struct message *message;
 
-    if (!read_handle(exchange, queue, entry, &receipt, problem))
+    if (!read_handle(request, queue, entry, &receipt, problem))
         return false;
     switch (queue_check(queue, &receipt, &message)) {
     case RECEIPT_EXPIRED:
         if (queue->settings.fifo)
-            return expired(exchange, entry, problem);
+            return expired(request, entry, problem);
         break;
     case RECEIPT_OLD:
-        return !queue->settings.fifo || expired(exchange, entry, problem);
+        return !queue->settings.fifo || expired(request, entry, problem);
     case RECEIPT_GONE:
         return true;
     case RECEIPT_GOOD:
@@ -57,33 +57,33 @@ static bool delete_entry(struct exchange *exchange, struct queue *queue,
     return true;
 }
 
-static bool check_visibility(struct exchange *exchange,
+static bool check_visibility(struct request *request,
                              const struct input_int *seconds,
                              struct sqs_problem *problem)
 {
     if (!seconds->given)
-        return serve_sqs_problem(exchange, problem, API_MISSING_PARAMETER,
+        return serve_sqs_problem(request, problem, API_MISSING_PARAMETER,
                                  "The request must contain the parameter "
                                  "VisibilityTimeout.");
     return (seconds->value >= 0 && seconds->value <= 43200) ||
            serve_sqs_problem(
-               exchange, problem, API_INVALID_PARAMETER,
+               request, problem, API_INVALID_PARAMETER,
                "Value %lld for parameter VisibilityTimeout is invalid. "
                "Reason: VisibilityTimeout must be an integer between 0 "
                "and 43200.",
                (long long)seconds->value);
 }
 
-static bool hide(struct exchange *exchange, struct queue *queue,
+static bool hide(struct request *request, struct queue *queue,
                  struct message *message, int64_t visibility_ms,
                  struct sqs_problem *problem)
 {
-    int64_t now_ms = exchange->server->now_ms;
+    int64_t now_ms = request->server->now_ms;
 
     if (now_ms + visibility_ms - message->received_ms >
         QUEUE_VISIBILITY_LIMIT_MS)
         return serve_sqs_problem(
-            exchange, problem, API_INVALID_PARAMETER,
+            request, problem, API_INVALID_PARAMETER,
             "Value %lld for parameter VisibilityTimeout is "
             "invalid. Reason: Total VisibilityTimeout for the "
             "message is beyond the limit [43200 seconds].",
@@ -92,23 +92,23 @@ static bool hide(struct exchange *exchange, struct queue *queue,
     return true;
 }
 
-static bool change_entry(struct exchange *exchange, struct queue *queue,
+static bool change_entry(struct request *request, struct queue *queue,
                          const struct sqs_entry *entry,
                          struct sqs_problem *problem)
 {
     struct receipt receipt;
     struct message *message;
 
-    if (!check_visibility(exchange, &entry->visibility_s, problem) ||
-        !read_handle(exchange, queue, entry, &receipt, problem))
+    if (!check_visibility(request, &entry->visibility_s, problem) ||
+        !read_handle(request, queue, entry, &receipt, problem))
         return false;
     switch (queue_check(queue, &receipt, &message)) {
     case RECEIPT_GOOD:
-        return hide(exchange, queue, message, entry->visibility_s.value * 1000,
+        return hide(request, queue, message, entry->visibility_s.value * 1000,
                     problem);
     case RECEIPT_GONE:
         return serve_sqs_problem(
-            exchange, problem, API_INVALID_PARAMETER,
+            request, problem, API_INVALID_PARAMETER,
             "Value %.*s for parameter ReceiptHandle is invalid. "
             "Reason: Message does not exist or is not available "
             "for visibility timeout change.",
@@ -118,8 +118,8 @@ static bool change_entry(struct exchange *exchange, struct queue *queue,
         break;
     }
     if (queue->settings.fifo)
-        return expired(exchange, entry, problem);
-    return serve_sqs_problem(exchange, problem, API_MESSAGE_NOT_IN_FLIGHT,
+        return expired(request, entry, problem);
+    return serve_sqs_problem(request, problem, API_MESSAGE_NOT_IN_FLIGHT,
                              "The specified message is not in flight.");
 }
 
@@ -133,22 +133,22 @@ static const struct sqs_batch change = {
     .run = change_entry,
 };
 
-enum step serve_sqs_delete_message(struct exchange *exchange)
+enum step serve_sqs_delete_message(struct request *request)
 {
-    return serve_sqs_run_single(exchange, &deletion);
+    return serve_sqs_run_single(request, &deletion);
 }
 
-enum step serve_sqs_delete_message_batch(struct exchange *exchange)
+enum step serve_sqs_delete_message_batch(struct request *request)
 {
-    return serve_sqs_run_batch(exchange, &deletion);
+    return serve_sqs_run_batch(request, &deletion);
 }
 
-enum step serve_sqs_change_visibility(struct exchange *exchange)
+enum step serve_sqs_change_visibility(struct request *request)
 {
-    return serve_sqs_run_single(exchange, &change);
+    return serve_sqs_run_single(request, &change);
 }
 
-enum step serve_sqs_change_visibility_batch(struct exchange *exchange)
+enum step serve_sqs_change_visibility_batch(struct request *request)
 {
-    return serve_sqs_run_batch(exchange, &change);
+    return serve_sqs_run_batch(request, &change);
 }

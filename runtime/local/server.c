@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/mem.h"
-#include "local/exchange.h"
+#include "local/request.h"
 #include "local/queue.h"
 #include "local/stream.h"
 #include "local/text.h"
@@ -26,7 +26,7 @@ struct server *server_create(const struct server_options *options)
     server->offset_ms =
         clock_wall_ms(server->clock) - clock_now_ms(server->clock);
     server->digest = digest_create();
-    list_init(&server->exchanges);
+    list_init(&server->requests);
     list_init(&server->replies);
     server_update_now(server);
     return server;
@@ -72,7 +72,7 @@ void server_destroy(struct server *server)
 {
     if (!server)
         return;
-    assert(list_is_empty(&server->exchanges));
+    assert(list_is_empty(&server->requests));
     destroy_queues(server);
     destroy_streams(server);
     destroy_replies(&server->replies);
@@ -105,8 +105,8 @@ void server_run_timers(struct server *server)
         case TIMER_MESSAGE:
             queue_message_due(LIST_ITEM(timer, struct message, timer));
             break;
-        case TIMER_EXCHANGE:
-            exchange_due(timer);
+        case TIMER_REQUEST:
+            request_due(timer);
             break;
         }
     }

@@ -41,8 +41,8 @@ struct server {
     uint32_t last_id;     // of a queue or stream
     uint64_t last_serial; // of a message
     struct faults faults;
-    struct list exchanges; // every one that is alive
-    struct list replies;   // buffers to use again
+    struct list requests; // every one that is alive
+    struct list replies;  // buffers to use again
 };
 
 struct server_options {
@@ -54,7 +54,7 @@ struct server_options {
 
 struct server *server_create(const struct server_options *options);
 
-/* There must be no exchange left. */
+/* There must be no request left. */
 void server_destroy(struct server *server);
 
 /* Look at the clock. */

@@ -6,7 +6,7 @@
 #ifndef POLLARD_LOCAL_SERVICES_H
 #define POLLARD_LOCAL_SERVICES_H
 
-#include "local/exchange.h"
+#include "local/request.h"
 
 extern const struct service serve_sqs_service;
 extern const struct service serve_kinesis_service;

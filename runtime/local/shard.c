@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/cbor_write.h"
 #include "base/mem.h"
-#include "local/writer.h"
 
 #define BLOCK_SIZE (1u << 20)
 
@@ -126,20 +126,20 @@ static void render(const struct shard *shard, struct shard_record *record,
 
     shard_sequence(shard, record->serial, sequence);
     buffer_append(out, "\xbf\x6eSequenceNumber", 16);
-    writer_cbor_text(out, (struct bytes){sequence, SHARD_SEQUENCE_SIZE});
+    cbor_put_text(out, (struct bytes){sequence, SHARD_SEQUENCE_SIZE});
     buffer_append(out,
                   "\x78\x1b"
                   "ApproximateArrivalTimestamp",
                   29);
-    writer_cbor_time_ms(out, record->arrived_ms);
+    cbor_put_time_ms(out, record->arrived_ms);
     buffer_append(out,
                   "\x64"
                   "Data",
                   5);
-    writer_cbor_bytes(out, data);
+    cbor_put_bytes(out, data);
     record->data_at = (uint32_t)(out->size - data.size);
     buffer_append(out, "\x6cPartitionKey", 13);
-    writer_cbor_text(out, key);
+    cbor_put_text(out, key);
     buffer_append(out, "\xff", 1);
 }
 

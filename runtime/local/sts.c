@@ -4,21 +4,21 @@
 
 static const struct input_fields no_fields = {.size = 1};
 
-static enum step get_caller_identity(struct exchange *exchange)
+static enum step get_caller_identity(struct request *request)
 {
-    const char *account = exchange->server->account;
+    const char *account = request->server->account;
 
-    writer_text(&exchange->writer, "Arn",
-                bytes_of(arena_printf(&exchange->arena, "arn:aws:iam::%s:root",
+    writer_text(&request->writer, "Arn",
+                bytes_of(arena_printf(&request->arena, "arn:aws:iam::%s:root",
                                       account)));
-    writer_text(&exchange->writer, "UserId", bytes_of(account));
-    writer_text(&exchange->writer, "Account", bytes_of(account));
+    writer_text(&request->writer, "UserId", bytes_of(account));
+    writer_text(&request->writer, "Account", bytes_of(account));
     return STEP_REPLY;
 }
 
-static struct bytes no_resource(const struct exchange *exchange)
+static struct bytes no_resource(const struct request *request)
 {
-    (void)exchange;
+    (void)request;
     return (struct bytes){0};
 }
 

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum timer_kind { TIMER_MESSAGE, TIMER_EXCHANGE };
+enum timer_kind { TIMER_MESSAGE, TIMER_REQUEST };
 
 /* Zeroed but for its kind: not set. */
 struct timer {

@@ -1,13 +1,10 @@
 #include "local/writer.h"
 
+#include "base/cbor_write.h"
 #include "base/codec.h"
 #include "base/json_write.h"
 #include "local/text.h"
 
-#define CBOR_UINT 0x00
-#define CBOR_NEGINT 0x20
-#define CBOR_BYTES 0x40
-#define CBOR_TEXT 0x60
 #define CBOR_OPEN_ARRAY 0x9f
 #define CBOR_OPEN_MAP 0xbf
 #define CBOR_BREAK 0xff
@@ -15,41 +12,6 @@
 static void put_byte(struct buffer *out, unsigned byte)
 {
     buffer_append_char(out, (char)(unsigned char)byte);
-}
-
-static void cbor_head(struct buffer *out, unsigned type, uint64_t number)
-{
-    unsigned size = number < 24            ? 0
-                    : number < 0x100       ? 1
-                    : number < 0x10000     ? 2
-                    : number < 0x100000000 ? 4
-                                           : 8;
-    static const unsigned char codes[] = {0, 24, 25, 0, 26, 0, 0, 0, 27};
-    uint64_t big = __builtin_bswap64(number);
-
-    put_byte(out, type | (size ? codes[size] : (unsigned)number));
-    buffer_append(out, (const char *)&big + 8 - size, size);
-}
-
-void writer_cbor_text(struct buffer *out, struct bytes text)
-{
-    cbor_head(out, CBOR_TEXT, text.size);
-    buffer_append_bytes(out, text);
-}
-
-void writer_cbor_bytes(struct buffer *out, struct bytes data)
-{
-    cbor_head(out, CBOR_BYTES, data.size);
-    buffer_append_bytes(out, data);
-}
-
-// Eight bytes whatever the number, as AWS's encoder writes a long.
-void writer_cbor_time_ms(struct buffer *out, int64_t ms)
-{
-    uint64_t big = __builtin_bswap64((uint64_t)ms);
-
-    buffer_append(out, "\xc1\x1b", 2);
-    buffer_append(out, &big, sizeof(big));
 }
 
 static void xml_text(struct buffer *out, struct bytes text)
@@ -101,7 +63,7 @@ static void member(struct writer *writer, const char *name)
 {
     if (writer->format == WRITER_CBOR) {
         if (name)
-            writer_cbor_text(writer->out, bytes_of(name));
+            cbor_put_text(writer->out, bytes_of(name));
         return;
     }
     separate(writer);
@@ -184,7 +146,7 @@ void writer_text(struct writer *writer, const char *name, struct bytes text)
     }
     member(writer, name);
     if (writer->format == WRITER_CBOR)
-        writer_cbor_text(writer->out, text);
+        cbor_put_text(writer->out, text);
     else
         text_put_json(writer->out, text);
 }
@@ -198,12 +160,10 @@ void writer_int(struct writer *writer, const char *name, int64_t number)
         return;
     }
     member(writer, name);
-    if (writer->format == WRITER_JSON)
-        json_put_int(writer->out, number);
-    else if (number < 0)
-        cbor_head(writer->out, CBOR_NEGINT, (uint64_t)(-1 - number));
+    if (writer->format == WRITER_CBOR)
+        cbor_put_int(writer->out, number);
     else
-        cbor_head(writer->out, CBOR_UINT, (uint64_t)number);
+        json_put_int(writer->out, number);
 }
 
 void writer_bool(struct writer *writer, const char *name, bool value)
@@ -235,7 +195,7 @@ void writer_blob(struct writer *writer, const char *name, struct bytes data)
     }
     member(writer, name);
     if (writer->format == WRITER_CBOR)
-        writer_cbor_bytes(writer->out, data);
+        cbor_put_bytes(writer->out, data);
     else
         json_put_base64(writer->out, data);
 }
@@ -244,7 +204,7 @@ void writer_time_ms(struct writer *writer, const char *name, int64_t ms)
 {
     member(writer, name);
     if (writer->format == WRITER_CBOR)
-        writer_cbor_time_ms(writer->out, ms);
+        cbor_put_time_ms(writer->out, ms);
     else
         buffer_printf(writer->out, "%lld.%03d", (long long)(ms / 1000),
                       (int)(ms % 1000));
@@ -274,7 +234,7 @@ static void name_of_pair(struct writer *writer, const char *element,
 static void member_from_outside(struct writer *writer, struct bytes name)
 {
     if (writer->format == WRITER_CBOR) {
-        writer_cbor_text(writer->out, name);
+        cbor_put_text(writer->out, name);
         return;
     }
     separate(writer);
@@ -293,7 +253,7 @@ void writer_pair(struct writer *writer, const char *element, struct bytes name,
     }
     member_from_outside(writer, name);
     if (writer->format == WRITER_CBOR)
-        writer_cbor_text(writer->out, value);
+        cbor_put_text(writer->out, value);
     else
         text_put_json(writer->out, value);
 }

@@ -55,9 +55,4 @@ void writer_named_end(struct writer *writer, const char *element);
 /* JSON that is rendered already, as one or more members of an object. */
 void writer_json(struct writer *writer, struct bytes members);
 
-/* CBOR heads, for what is rendered ahead. */
-void writer_cbor_text(struct buffer *out, struct bytes text);
-void writer_cbor_bytes(struct buffer *out, struct bytes data);
-void writer_cbor_time_ms(struct buffer *out, int64_t ms);
-
 #endif

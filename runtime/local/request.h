@@ -1,14 +1,14 @@
 /*
- * exchange: one request and its answer: from headers and body to an operation
+ * request: one request and its answer: from headers and body to an operation
  * of a service, through the faults that were asked for, to a status and a body.
  *
- * The transport fills `request` and `body`, calls exchange_run, and does what
- * the step says. A parked exchange is run again after `resume` was called.
+ * The transport fills `head` and `body`, calls request_run, and does what
+ * the step says. A parked request is run again after `resume` was called.
  *
  * Threads: the server thread only.
  */
-#ifndef POLLARD_LOCAL_EXCHANGE_H
-#define POLLARD_LOCAL_EXCHANGE_H
+#ifndef POLLARD_LOCAL_REQUEST_H
+#define POLLARD_LOCAL_REQUEST_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,14 +23,14 @@
 #include "local/timers.h"
 #include "local/writer.h"
 
-struct exchange;
+struct request;
 struct input_fields;
 struct server;
 
 /* The largest PutRecords is 10 MiB, and a third more as base64; a message of
  * 1 MiB is up to thrice that in a form. */
-#define EXCHANGE_BODY_LIMIT (16u << 20)
-#define EXCHANGE_REPLY_LIMIT (64u << 20)
+#define REQUEST_BODY_LIMIT (16u << 20)
+#define REQUEST_REPLY_LIMIT (64u << 20)
 
 enum step {
     STEP_REPLY, // send status, headers and reply
@@ -42,7 +42,7 @@ enum protocol { PROTOCOL_JSON, PROTOCOL_CBOR, PROTOCOL_QUERY, PROTOCOL_ADMIN };
 
 struct operation {
     const char *name;
-    enum step (*run)(struct exchange *exchange);
+    enum step (*run)(struct request *request);
 };
 
 struct service {
@@ -57,41 +57,41 @@ struct service {
     size_t count;
     const struct input_fields *input;
     /* What the request is about, for faults: a queue's or stream's name. */
-    struct bytes (*resource)(const struct exchange *exchange);
+    struct bytes (*resource)(const struct request *request);
 };
 
-/* Slices are the transport's and live as long as the exchange. */
-struct exchange_request {
+/* Slices are the transport's and live as long as the request. */
+struct request_head {
     struct bytes method, path, query;
     struct bytes target, content_type, authorization, host;
 };
 
-enum exchange_phase {
-    EXCHANGE_NEW,
-    EXCHANGE_DELAYED,   // a fault holds it back before it executes
-    EXCHANGE_EXECUTING, // the operation may have parked it
-    EXCHANGE_DONE,
+enum request_phase {
+    REQUEST_NEW,
+    REQUEST_DELAYED,   // a fault holds it back before it executes
+    REQUEST_EXECUTING, // the operation may have parked it
+    REQUEST_DONE,
 };
 
-/* An answer's body; it outlives the exchange while it is being sent. */
+/* An answer's body; it outlives the request while it is being sent. */
 struct reply {
     struct list link;      // in server.replies while nobody uses it
     struct server *server; // borrowed
     struct buffer buffer;
 };
 
-struct exchange {
+struct request {
     // The transport's.
     void *connection;
-    void (*resume)(struct exchange *exchange);
-    struct exchange_request request;
+    void (*resume)(struct request *request);
+    struct request_head head;
     struct buffer body;
     bool parked;
 
     struct server *server; // borrowed
-    struct list link;      // in server.exchanges
+    struct list link;      // in server.requests
     struct arena arena;
-    enum exchange_phase phase;
+    enum request_phase phase;
     enum protocol protocol;
     const struct service *service;
     const struct operation *operation;
@@ -118,47 +118,47 @@ struct exchange {
     char request_id[TEXT_UUID_SIZE + 1];
 };
 
-struct exchange *exchange_create(struct server *server);
+struct request *request_create(struct server *server);
 
 /* Also takes it out of every wait. */
-void exchange_destroy(struct exchange *exchange);
+void request_destroy(struct request *request);
 
-enum step exchange_run(struct exchange *exchange);
+enum step request_run(struct request *request);
 
 /* Nobody gets the answer: what it took goes back. */
-void exchange_undo(struct exchange *exchange);
+void request_undo(struct request *request);
 
 /* For the server's timers. */
-void exchange_due(struct timer *timer);
+void request_due(struct timer *timer);
 
 /* Give a reply back when it was sent. NULL is fine. */
 void reply_release(struct reply *reply);
 
 /*
- * For operations: write the members of the result with exchange->writer and
+ * For operations: write the members of the result with request->writer and
  * return STEP_REPLY; or fail; or wait (and be run again) and return STEP_PARK.
  */
-enum step exchange_fail(struct exchange *exchange, enum api_error error,
-                        const char *format, ...)
+enum step request_fail(struct request *request, enum api_error error,
+                       const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* The same with what a fault names. */
-enum step exchange_fail_with(struct exchange *exchange,
-                             const struct api_error_info *info,
-                             const char *message);
+enum step request_fail_with(struct request *request,
+                            const struct api_error_info *info,
+                            const char *message);
 
 /* Run again at deadline_ms at the latest. */
-void exchange_wait_until(struct exchange *exchange, int64_t deadline_ms);
+void request_wait_until(struct request *request, int64_t deadline_ms);
 
 /* The fault of this kind that strikes now, for this request, or NULL. */
-const struct fault *exchange_fault(struct exchange *exchange,
-                                   enum fault_action action);
+const struct fault *request_fault(struct request *request,
+                                  enum fault_action action);
 
 /* What a fault's code stands for; unknown ones are made in the arena. */
-const struct api_error_info *exchange_fault_error(struct exchange *exchange,
-                                                  const struct fault *fault);
+const struct api_error_info *request_fault_error(struct request *request,
+                                                 const struct fault *fault);
 
 /* In route.c: find service, operation and protocol. False: it failed. */
-bool exchange_route(struct exchange *exchange);
+bool request_route(struct request *request);
 
 #endif
