@@ -110,7 +110,8 @@ void leases_abandon(struct leases *leases, struct lease_held *held);
 
 /* A shard ended or is missing, and only a listing shows what follows. */
 bool leases_want_listing(const struct leases *leases);
-void leases_listed(struct leases *leases, const struct kinesis_shards *shards);
+/* False: the store did not take it; list again soon. */
+bool leases_listed(struct leases *leases, const struct kinesis_shards *shards);
 
 /* Take nothing more, let every reader finish, let go of everything, leave. */
 void leases_drain(struct leases *leases);

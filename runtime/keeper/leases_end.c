@@ -128,12 +128,22 @@ static void collect(struct leases *leases)
     (void)leases_answered(leases, result, &err);
 }
 
-static void follow_listing(struct leases *leases,
+static bool create(struct leases *leases, const struct lineage *lineage)
+{
+    struct error err = {0};
+    enum store_result result;
+
+    if (!lineage->count)
+        return true;
+    result = store_lease_create(leases_store(leases), leases->stream,
+                                lineage->leases, lineage->count, &err);
+    return leases_answered(leases, result, &err);
+}
+
+static bool follow_listing(struct leases *leases,
                            const struct kinesis_shards *shards,
                            const struct lineage *lineage)
 {
-    struct error err = {0};
-
     for (size_t i = 0; i < leases->count; i++) {
         struct lease_held *held = leases->held[i];
 
@@ -144,31 +154,28 @@ static void follow_listing(struct leases *leases,
         else
             lose_when_unlisted(leases, held, shards);
     }
-    if (lineage->count)
-        (void)leases_answered(
-            leases,
-            store_lease_create(leases_store(leases), leases->stream,
-                               lineage->leases, lineage->count, &err),
-            &err);
-    collect(leases);
     leases->look_due_ms = 0;
+    return create(leases, lineage);
 }
 
-void leases_listed(struct leases *leases, const struct kinesis_shards *shards)
+bool leases_listed(struct leases *leases, const struct kinesis_shards *shards)
 {
     struct lease_rows rows = {0};
     struct lineage lineage;
     struct error err = {0};
+    enum store_result result;
+    bool ok;
 
     if (!membership_is_joined(leases->membership))
-        return;
-    if (!leases_answered(
-            leases,
-            store_lease_list(leases_store(leases), leases->stream, &rows, &err),
-            &err))
-        return;
+        return false;
+    result =
+        store_lease_list(leases_store(leases), leases->stream, &rows, &err);
+    if (!leases_answered(leases, result, &err))
+        return false;
     lineage_find(shards, &rows, &leases->start, &lineage);
-    follow_listing(leases, shards, &lineage);
+    ok = follow_listing(leases, shards, &lineage);
+    collect(leases);
     lineage_finish(&lineage);
     lease_rows_finish(&rows);
+    return ok;
 }

@@ -239,11 +239,11 @@ static void reap(struct trigger *trigger)
     trigger->keeper = NULL;
 }
 
+// A keeper dies of nothing.
 static bool has_failed(const struct trigger *trigger, struct error *err)
 {
-    if (trigger->keeper)
-        return keeper_failed(trigger->keeper, err);
-    return poller_ended(trigger->poller, err) == POLLER_FAILED;
+    return trigger->poller &&
+           poller_ended(trigger->poller, err) == POLLER_FAILED;
 }
 
 int64_t trigger_tick(struct trigger *trigger, int64_t now_ms)

@@ -439,7 +439,8 @@ static void list_shards(struct node *node)
         if (shard->adjacent >= 0)
             list[i].adjacent_parent = world->shards[shard->adjacent].id;
     }
-    leases_listed(node->leases, &shards);
+    if (!leases_listed(node->leases, &shards))
+        node->listing_ms = world->now_ms - 59000;
 }
 
 static void crash(struct node *node)

@@ -1,0 +1,481 @@
+#include "keeper/keeper.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mailbox.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "keeper/leases.h"
+#include "keeper/lister.h"
+#include "keeper/shard.h"
+#include "poller/poller.h"
+#include "poller/trigger_config.h"
+#include "store/store_config.h"
+
+#define STACK_BYTES (256 * 1024)
+#define ROUND_MS 1000
+#define LISTING_MS 60000
+#define LISTING_SOON_MS 1000 // for children, or after an error; doubles
+#define LISTING_MISSING_MS 5000
+#define LISTING_RETRY_MS 30000
+#define REPEAT_MS 60000
+
+enum keeper_mail { KEEPER_POLLER_ENDED, KEEPER_LISTED };
+
+struct keeper {
+    // Never changed after keeper_create.
+    const struct trigger_config *trigger; // borrowed
+    struct aws_session *session;          // borrowed
+    struct handler *handler;              // borrowed
+    const struct clock *clock;
+    struct log log;
+    void (*ended)(void *context, struct keeper *keeper);
+    void *context;
+
+    // The keeper thread's, once it runs.
+    struct leases *leases; // owned
+    struct lister *lister; // owned
+    struct random random;
+    struct poller_stats past; // of the pollers that ended
+    int64_t listing_ms;       // when to list again
+    int64_t listed_ms;        // when it was asked for last
+    unsigned listing_failures;
+    bool is_missing; // the stream
+    struct log_repeat trouble;
+    bool is_draining, is_forced;
+
+    // Shared.
+    struct mailbox mailbox;
+    atomic_bool stop_asked, force_asked;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool woken;                // guarded by lock
+    struct poller_stats stats; // guarded by lock
+    size_t shards;             // guarded by lock
+
+    // The creator's own.
+    pthread_t thread;
+    bool started;
+};
+
+static void wake(void *context)
+{
+    struct keeper *keeper = context;
+
+    pthread_mutex_lock(&keeper->lock);
+    keeper->woken = true;
+    pthread_cond_signal(&keeper->wake);
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+/* LATEST is what it means now: a worker that takes over before the first
+ * checkpoint must not mean something later by it. */
+static struct lineage_start start_of(const struct keeper *keeper)
+{
+    const struct trigger_config *trigger = keeper->trigger;
+
+    switch ((enum trigger_start)trigger->starting_position) {
+    case TRIGGER_START_LATEST:
+        return (struct lineage_start){"AT_TIMESTAMP",
+                                      clock_wall_ms(keeper->clock)};
+    case TRIGGER_START_AT_TIMESTAMP:
+        return (struct lineage_start){"AT_TIMESTAMP",
+                                      trigger->starting_position_timestamp_ms};
+    case TRIGGER_START_NONE:
+    case TRIGGER_START_TRIM_HORIZON:
+        break;
+    }
+    return (struct lineage_start){"TRIM_HORIZON", 0};
+}
+
+static struct leases *create_leases(struct keeper *keeper,
+                                    const struct keeper_options *options)
+{
+    const struct store_config *store = options->store_config;
+    AUTO_FREE char *application =
+        mem_printf("%s/%s", store->application, keeper->trigger->name);
+
+    return leases_create(
+        &(struct leases_options){.path = store->sqlite.path,
+                                 .application = application,
+                                 .stream = keeper->trigger->source.name,
+                                 .name = options->store_session,
+                                 .start = start_of(keeper),
+                                 .duration_ms = store->lease_duration_ms,
+                                 .heartbeat_ms = store->heartbeat_ms,
+                                 .flush_ms = store->checkpoint_interval_ms,
+                                 .clock = keeper->clock,
+                                 .log = &keeper->log,
+                                 .seed = random_next(&keeper->random)});
+}
+
+static void init_wake(struct keeper *keeper)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&keeper->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&keeper->lock, NULL);
+}
+
+struct keeper *keeper_create(const struct keeper_options *options)
+{
+    struct keeper *keeper = mem_calloc(1, sizeof(*keeper));
+
+    keeper->trigger = options->trigger;
+    keeper->session = options->session;
+    keeper->handler = options->handler;
+    keeper->clock = options->clock;
+    keeper->log = *options->log;
+    keeper->ended = options->ended;
+    keeper->context = options->context;
+    keeper->random.state = options->seed;
+    init_wake(keeper);
+    mailbox_init(&keeper->mailbox, wake, keeper);
+    keeper->leases = create_leases(keeper, options);
+    keeper->lister = lister_create(
+        &(struct lister_options){.session = keeper->session,
+                                 .stream = keeper->trigger->source.name,
+                                 .reply_to = &keeper->mailbox,
+                                 .mail_kind = KEEPER_LISTED,
+                                 .clock = keeper->clock,
+                                 .log = &keeper->log,
+                                 .seed = random_next(&keeper->random)});
+    return keeper;
+}
+
+static struct shard *shard_at(const struct keeper *keeper, size_t index)
+{
+    return leases_at(keeper->leases, index)->context;
+}
+
+static void say_found(struct keeper *keeper)
+{
+    if (keeper->is_missing)
+        log_info(&keeper->log, "stream.found",
+                 LOG_STR("stream", keeper->trigger->source.name));
+    keeper->is_missing = false;
+    keeper->listing_failures = 0;
+    keeper->trouble = (struct log_repeat){0};
+}
+
+static void say_trouble(struct keeper *keeper, const struct error *err,
+                        int64_t now_ms)
+{
+    if (!log_repeat_due(&keeper->trouble, now_ms, REPEAT_MS))
+        return;
+    log_warn(&keeper->log,
+             keeper->is_missing ? "stream.missing" : "stream.unlisted",
+             LOG_INT("suppressed", keeper->trouble.suppressed), LOG_ERROR(err));
+    keeper->trouble.suppressed = 0;
+}
+
+static void listing_failed(struct keeper *keeper, const struct error *err,
+                           int64_t now_ms)
+{
+    int64_t most_ms, delay_ms = LISTING_SOON_MS;
+
+    if (err->code == ERROR_STOPPED)
+        return;
+    keeper->is_missing = err->code == ERROR_NOT_FOUND;
+    most_ms = keeper->is_missing ? LISTING_MISSING_MS : LISTING_RETRY_MS;
+    for (unsigned i = 0; i < keeper->listing_failures && delay_ms < most_ms;
+         i++)
+        delay_ms *= 2;
+    keeper->listing_failures++;
+    keeper->listing_ms = now_ms + (delay_ms < most_ms ? delay_ms : most_ms);
+    say_trouble(keeper, err, now_ms);
+}
+
+static void take_listing(struct keeper *keeper, int64_t now_ms)
+{
+    struct kinesis_shards shards = {0};
+    struct error err = {0};
+
+    if (!lister_take(keeper->lister, &shards, &err)) {
+        listing_failed(keeper, &err, now_ms);
+        return;
+    }
+    keeper->listing_ms = now_ms + LISTING_MS - LISTING_MS / 10 +
+                         (int64_t)random_below(&keeper->random, LISTING_MS / 5);
+    say_found(keeper);
+    if (!keeper->is_draining && !leases_listed(keeper->leases, &shards))
+        keeper->listing_ms = now_ms + LISTING_SOON_MS;
+    kinesis_shards_finish(&shards);
+}
+
+static void take_mail(struct keeper *keeper)
+{
+    int64_t now_ms = clock_now_ms(keeper->clock);
+    struct mail *next;
+
+    for (struct mail *mail = mailbox_take(&keeper->mailbox); mail;
+         mail = next) {
+        next = mail->next;
+        if (mail->kind == KEEPER_LISTED)
+            take_listing(keeper, now_ms);
+        else
+            shard_poller_ended(shard_of_mail(mail), now_ms);
+    }
+}
+
+static void take_orders(struct keeper *keeper)
+{
+    bool force = atomic_load(&keeper->force_asked);
+
+    if (!keeper->is_draining && (force || atomic_load(&keeper->stop_asked))) {
+        keeper->is_draining = true;
+        leases_drain(keeper->leases);
+    }
+    if (keeper->is_forced || !force)
+        return;
+    keeper->is_forced = true;
+    for (size_t i = 0; i < leases_count(keeper->leases); i++)
+        if (shard_at(keeper, i))
+            shard_force(shard_at(keeper, i));
+}
+
+static struct shard *add_shard(struct keeper *keeper, struct lease_held *held)
+{
+    return shard_create(
+        &(struct shard_options){.trigger = keeper->trigger,
+                                .session = keeper->session,
+                                .handler = keeper->handler,
+                                .mailbox = &keeper->mailbox,
+                                .mail_kind = KEEPER_POLLER_ENDED,
+                                .clock = keeper->clock,
+                                .log = &keeper->log,
+                                .leases = keeper->leases,
+                                .past = &keeper->past,
+                                .seed = random_next(&keeper->random)},
+        held);
+}
+
+static void report(struct keeper *keeper)
+{
+    for (size_t i = 0; i < leases_count(keeper->leases); i++)
+        if (shard_at(keeper, i))
+            shard_report(shard_at(keeper, i));
+}
+
+static void steer(struct keeper *keeper)
+{
+    int64_t now_ms = clock_now_ms(keeper->clock);
+
+    for (size_t i = 0; i < leases_count(keeper->leases); i++) {
+        struct lease_held *held = leases_at(keeper->leases, i);
+
+        if (!held->is_ours && !held->has_reader) {
+            shard_destroy(held->context);
+            held->context = NULL;
+            continue;
+        }
+        if (!held->context)
+            held->context = add_shard(keeper, held);
+        shard_steer(held->context, now_ms);
+    }
+}
+
+static int64_t listing_due_ms(const struct keeper *keeper)
+{
+    int64_t soon_ms = keeper->listed_ms + LISTING_SOON_MS;
+
+    if (keeper->is_draining)
+        return CLOCK_NEVER;
+    if (leases_want_listing(keeper->leases) && !keeper->listing_failures)
+        return clock_earlier(keeper->listing_ms, soon_ms);
+    return keeper->listing_ms;
+}
+
+static void list_when_due(struct keeper *keeper)
+{
+    int64_t now_ms = clock_now_ms(keeper->clock);
+
+    if (now_ms < listing_due_ms(keeper) || !lister_ask(keeper->lister))
+        return;
+    keeper->listed_ms = now_ms;
+    keeper->listing_ms = CLOCK_NEVER; // until it is known what came of it
+}
+
+static void publish(struct keeper *keeper)
+{
+    struct poller_stats sum = keeper->past, stats;
+    size_t shards = 0;
+
+    sum.progressed_ms = clock_now_ms(keeper->clock);
+    sum.waits_for_source = keeper->is_missing;
+    for (size_t i = 0; i < leases_count(keeper->leases); i++) {
+        struct shard *shard = shard_at(keeper, i);
+
+        if (!shard || !shard_read_stats(shard, &stats))
+            continue;
+        shards++;
+        poller_stats_add(&sum, &stats);
+        if (stats.progressed_ms)
+            sum.progressed_ms =
+                clock_earlier(sum.progressed_ms, stats.progressed_ms);
+        sum.waits_for_source = sum.waits_for_source || stats.waits_for_source;
+    }
+    pthread_mutex_lock(&keeper->lock);
+    keeper->stats = sum;
+    keeper->shards = shards;
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+static size_t count_readers(const struct keeper *keeper)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < leases_count(keeper->leases); i++)
+        count += leases_at(keeper->leases, i)->has_reader;
+    return count;
+}
+
+/* Forced, nobody waits for a store that does not answer. */
+static bool is_over(const struct keeper *keeper)
+{
+    return leases_have_left(keeper->leases) ||
+           (keeper->is_forced && !count_readers(keeper) &&
+            leases_are_stuck(keeper->leases));
+}
+
+static bool go_round(struct keeper *keeper)
+{
+    take_mail(keeper);
+    take_orders(keeper);
+    report(keeper);
+    leases_tick(keeper->leases);
+    steer(keeper);
+    list_when_due(keeper);
+    publish(keeper);
+    return !is_over(keeper);
+}
+
+static int64_t due_ms(const struct keeper *keeper)
+{
+    int64_t due =
+        clock_earlier(leases_due_ms(keeper->leases), listing_due_ms(keeper));
+
+    for (size_t i = 0; i < leases_count(keeper->leases); i++)
+        if (shard_at(keeper, i))
+            due = clock_earlier(due, shard_due_ms(shard_at(keeper, i)));
+    return due;
+}
+
+static void rest(struct keeper *keeper)
+{
+    int64_t wait_ms =
+        clock_until_ms(due_ms(keeper), clock_now_ms(keeper->clock), ROUND_MS);
+    struct timespec until;
+    int rc = 0;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += wait_ms / 1000;
+    until.tv_nsec += wait_ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&keeper->lock);
+    while (!keeper->woken && !rc)
+        rc = pthread_cond_timedwait(&keeper->wake, &keeper->lock, &until);
+    keeper->woken = false;
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+static void *run(void *context)
+{
+    struct keeper *keeper = context;
+
+    while (go_round(keeper))
+        rest(keeper);
+    lister_stop(keeper->lister);
+    lister_join(keeper->lister);
+    publish(keeper);
+    keeper->ended(keeper->context, keeper);
+    return NULL;
+}
+
+static bool start_thread(struct keeper *keeper, struct error *err)
+{
+    pthread_attr_t attributes;
+    char name[16];
+    int rc;
+
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    rc = pthread_create(&keeper->thread, &attributes, run, keeper);
+    pthread_attr_destroy(&attributes);
+    if (rc)
+        return error_set(err, ERROR_TRANSIENT, "start a thread: %s",
+                         strerror(rc));
+    keeper->started = true;
+    (void)snprintf(name, sizeof(name), "keep-%.10s", keeper->trigger->name);
+    (void)pthread_setname_np(keeper->thread, name);
+    return true;
+}
+
+bool keeper_start(struct keeper *keeper, struct error *err)
+{
+    if (!leases_open(keeper->leases, err) || !lister_start(keeper->lister, err))
+        return false;
+    if (start_thread(keeper, err))
+        return true;
+    lister_stop(keeper->lister);
+    lister_join(keeper->lister);
+    return false;
+}
+
+void keeper_stop(struct keeper *keeper)
+{
+    atomic_store(&keeper->stop_asked, true);
+    wake(keeper);
+}
+
+void keeper_force(struct keeper *keeper)
+{
+    atomic_store(&keeper->force_asked, true);
+    wake(keeper);
+}
+
+void keeper_read_stats(const struct keeper *keeper, struct poller_stats *stats,
+                       size_t *shards)
+{
+    pthread_mutex_t *lock = (pthread_mutex_t *)(uintptr_t)&keeper->lock;
+
+    pthread_mutex_lock(lock);
+    *stats = keeper->stats;
+    *shards = keeper->shards;
+    pthread_mutex_unlock(lock);
+}
+
+void keeper_join(struct keeper *keeper)
+{
+    if (keeper->started)
+        pthread_join(keeper->thread, NULL);
+    keeper->started = false;
+}
+
+void keeper_destroy(struct keeper *keeper)
+{
+    if (!keeper)
+        return;
+    for (size_t i = 0; i < leases_count(keeper->leases); i++)
+        shard_destroy(shard_at(keeper, i));
+    lister_destroy(keeper->lister);
+    leases_destroy(keeper->leases);
+    mailbox_finish(&keeper->mailbox);
+    pthread_cond_destroy(&keeper->wake);
+    pthread_mutex_destroy(&keeper->lock);
+    free(keeper);
+}
