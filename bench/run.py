@@ -243,7 +243,7 @@ handlers:
 triggers:
 """ + "".join(triggers).replace("handler: null", 'handler: "null"'))
         worker = start_worker(stage, config)
-        wait_until(lambda: stats(port)["waiting"] >= queues, 60, f"{queues} receives are parked")
+        wait_until(lambda: sum(q["waiting"] for q in stats(port)["queues"].values()) >= queues, 60, f"{queues} receives are parked")
         time.sleep(0.5)
         resident = resident_kib(worker.pid)
         stop(worker)

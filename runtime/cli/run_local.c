@@ -53,13 +53,34 @@ static const char *arn_name(const char *arn)
     return slash > colon ? slash + 1 : colon ? colon + 1 : arn;
 }
 
+// A queue as production has it: what fails three times ends in NAME-dead.
+static bool create_queue(struct run_local *local, const char *name,
+                         struct error *err)
+{
+    size_t size = strlen(name);
+    bool fifo = size > 5 && !strcmp(name + size - 5, ".fifo");
+    AUTO_FREE char *dead =
+        mem_printf("%.*s-dead%s", (int)(fifo ? size - 5 : size), name,
+                   fifo ? ".fifo" : "");
+    AUTO_FREE char *policy = mem_printf(
+        "{\"deadLetterTargetArn\":\"arn:aws:sqs:us-east-1:000000000000:%s\","
+        "\"maxReceiveCount\":3}",
+        dead);
+    const struct local_attribute attributes[] = {{"RedrivePolicy", policy},
+                                                 {"FifoQueue", "true"}};
+
+    return local_create_queue(local->server, dead, err) &&
+           local_create_queue_with(local->server, name, attributes,
+                                   fifo ? 2 : 1, err);
+}
+
 static bool create_destination(struct run_local *local, const char *arn,
                                struct error *err)
 {
     if (!arn)
         return true;
     if (!strncmp(arn, "arn:aws:sqs:", 12))
-        return local_create_queue(local->server, arn_name(arn), err);
+        return create_queue(local, arn_name(arn), err);
     return local_create_stream(local->server, arn_name(arn), STREAM_SHARDS,
                                err);
 }
@@ -68,7 +89,7 @@ static bool create_source(struct run_local *local,
                           const struct source_config *source, struct error *err)
 {
     if (source->type == SOURCE_TYPE_SQS)
-        return local_create_queue(local->server, source->name, err);
+        return create_queue(local, source->name, err);
     return local_create_stream(local->server, source->name, STREAM_SHARDS, err);
 }
 
