@@ -13,11 +13,11 @@ static const struct choice protocols[] = {
 };
 
 static const struct field endpoint_fields[] = {
-    {"sqs", FIELD_STRING(struct aws_config, endpoint_urls.sqs),
+    {"sqs", FIELD_STRING(struct aws_config, endpoint_urls.sqs), .alias = "SQS",
      .help = "The server for SQS."},
     {"kinesis", FIELD_STRING(struct aws_config, endpoint_urls.kinesis),
      .help = "The server for Kinesis."},
-    {"sts", FIELD_STRING(struct aws_config, endpoint_urls.sts),
+    {"sts", FIELD_STRING(struct aws_config, endpoint_urls.sts), .alias = "STS",
      .help = "The server for STS, which hands out the credentials of roles."},
     {0},
 };

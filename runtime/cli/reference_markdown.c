@@ -279,14 +279,10 @@ static void write_rows(const struct table *table, const char *prefix,
 
         if (field->type == FIELD_TYPE_PLANNED)
             continue;
-        if (field->type != FIELD_TYPE_SECTION) {
-            if (is_wanted)
-                write_row(table, path, field);
-            continue;
-        }
-        if (is_wanted && table->has_alias)
+        if (is_wanted)
             write_row(table, path, field);
-        write_rows(table, path, field->fields, is_beyond);
+        if (field->type == FIELD_TYPE_SECTION)
+            write_rows(table, path, field->fields, is_beyond);
     }
 }
 

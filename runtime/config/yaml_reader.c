@@ -59,13 +59,15 @@ static bool complain(struct reader *reader, yaml_mark_t mark, const char *text)
 static const char *hint(const struct reader *reader, yaml_mark_t mark)
 {
     struct bytes source = reader->source;
-    size_t at = yaml_place_offset(source, mark), start = at;
+    size_t at = yaml_place_offset(source, mark), start = at, end = at;
 
     if (at < source.size && source.data[at] == '\t')
         return " (a tab; YAML indents with spaces)";
     while (start > 0 && source.data[start - 1] != '\n')
         start--;
-    if (memmem(source.data + start, at - start, "${", 2))
+    while (end < source.size && source.data[end] != '\n')
+        end++;
+    if (memmem(source.data + start, end - start, "${", 2))
         return " (within [] and {}, ${NAME} must stand in quotes)";
     return "";
 }

@@ -322,8 +322,6 @@ static void test_every_truncation_is_refused(void **state)
         assert_false(skips(text, size));
 }
 
-// --- against jansson -------------------------------------------------------
-
 static json_t *read_value(struct json_read *in)
 {
     struct bytes text;
