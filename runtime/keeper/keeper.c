@@ -15,7 +15,7 @@
 #include "base/random.h"
 #include "keeper/leases.h"
 #include "keeper/lister.h"
-#include "keeper/shard.h"
+#include "keeper/shard_poller.h"
 #include "poller/poller.h"
 #include "poller/trigger_config.h"
 #include "store/store_config.h"
@@ -154,7 +154,7 @@ struct keeper *keeper_create(const struct keeper_options *options)
     return keeper;
 }
 
-static struct shard *shard_at(const struct keeper *keeper, size_t index)
+static struct shard_poller *shard_at(const struct keeper *keeper, size_t index)
 {
     return leases_at(keeper->leases, index)->context;
 }
@@ -225,7 +225,7 @@ static void take_mail(struct keeper *keeper)
         if (mail->kind == KEEPER_LISTED)
             take_listing(keeper, now_ms);
         else
-            shard_poller_ended(shard_of_mail(mail), now_ms);
+            shard_poller_ended(shard_poller_of_mail(mail), now_ms);
     }
 }
 
@@ -242,22 +242,23 @@ static void take_orders(struct keeper *keeper)
     keeper->is_forced = true;
     for (size_t i = 0; i < leases_count(keeper->leases); i++)
         if (shard_at(keeper, i))
-            shard_force(shard_at(keeper, i));
+            shard_poller_force(shard_at(keeper, i));
 }
 
-static struct shard *add_shard(struct keeper *keeper, struct lease_held *held)
+static struct shard_poller *add_shard(struct keeper *keeper,
+                                      struct lease_held *held)
 {
-    return shard_create(
-        &(struct shard_options){.trigger = keeper->trigger,
-                                .session = keeper->session,
-                                .handler = keeper->handler,
-                                .mailbox = &keeper->mailbox,
-                                .mail_kind = KEEPER_POLLER_ENDED,
-                                .clock = keeper->clock,
-                                .log = &keeper->log,
-                                .leases = keeper->leases,
-                                .past = &keeper->past,
-                                .seed = random_next(&keeper->random)},
+    return shard_poller_create(
+        &(struct shard_poller_options){.trigger = keeper->trigger,
+                                       .session = keeper->session,
+                                       .handler = keeper->handler,
+                                       .mailbox = &keeper->mailbox,
+                                       .mail_kind = KEEPER_POLLER_ENDED,
+                                       .clock = keeper->clock,
+                                       .log = &keeper->log,
+                                       .leases = keeper->leases,
+                                       .past = &keeper->past,
+                                       .seed = random_next(&keeper->random)},
         held);
 }
 
@@ -265,7 +266,7 @@ static void report(struct keeper *keeper)
 {
     for (size_t i = 0; i < leases_count(keeper->leases); i++)
         if (shard_at(keeper, i))
-            shard_report(shard_at(keeper, i));
+            shard_poller_report(shard_at(keeper, i));
 }
 
 static void steer(struct keeper *keeper)
@@ -276,13 +277,13 @@ static void steer(struct keeper *keeper)
         struct lease_held *held = leases_at(keeper->leases, i);
 
         if (!held->is_ours && !held->has_reader) {
-            shard_destroy(held->context);
+            shard_poller_destroy(held->context);
             held->context = NULL;
             continue;
         }
         if (!held->context)
             held->context = add_shard(keeper, held);
-        shard_steer(held->context, now_ms);
+        shard_poller_steer(held->context, now_ms);
     }
 }
 
@@ -315,9 +316,9 @@ static void publish(struct keeper *keeper)
     sum.progressed_ms = clock_now_ms(keeper->clock);
     sum.waits_for_source = keeper->is_missing;
     for (size_t i = 0; i < leases_count(keeper->leases); i++) {
-        struct shard *shard = shard_at(keeper, i);
+        struct shard_poller *shard = shard_at(keeper, i);
 
-        if (!shard || !shard_read_stats(shard, &stats))
+        if (!shard || !shard_poller_read_stats(shard, &stats))
             continue;
         shards++;
         poller_stats_add(&sum, &stats);
@@ -368,7 +369,7 @@ static int64_t due_ms(const struct keeper *keeper)
 
     for (size_t i = 0; i < leases_count(keeper->leases); i++)
         if (shard_at(keeper, i))
-            due = clock_earlier(due, shard_due_ms(shard_at(keeper, i)));
+            due = clock_earlier(due, shard_poller_due_ms(shard_at(keeper, i)));
     return due;
 }
 
@@ -471,7 +472,7 @@ void keeper_destroy(struct keeper *keeper)
     if (!keeper)
         return;
     for (size_t i = 0; i < leases_count(keeper->leases); i++)
-        shard_destroy(shard_at(keeper, i));
+        shard_poller_destroy(shard_at(keeper, i));
     lister_destroy(keeper->lister);
     leases_destroy(keeper->leases);
     mailbox_finish(&keeper->mailbox);

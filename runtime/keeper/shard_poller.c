@@ -1,4 +1,4 @@
-#include "keeper/shard.h"
+#include "keeper/shard_poller.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -19,11 +19,11 @@
 #define STALL_TIMEOUTS 5
 #define STEP_MAXIMUM_MS 2000 // a look after a suspend counts no more than this
 
-struct shard {
+struct shard_poller {
     struct mail mail; // first
 
-    // Never changed after shard_create.
-    struct shard_options options;
+    // Never changed after shard_poller_create.
+    struct shard_poller_options options;
     struct lease_held *held; // borrowed
 
     // The keeper's.
@@ -39,10 +39,11 @@ struct shard {
     char *latest; // owned; guarded by lock: progress not reported yet
 };
 
-struct shard *shard_create(const struct shard_options *options,
-                           struct lease_held *held)
+struct shard_poller *
+shard_poller_create(const struct shard_poller_options *options,
+                    struct lease_held *held)
 {
-    struct shard *shard = mem_calloc(1, sizeof(*shard));
+    struct shard_poller *shard = mem_calloc(1, sizeof(*shard));
 
     shard->options = *options;
     shard->held = held;
@@ -52,7 +53,7 @@ struct shard *shard_create(const struct shard_options *options,
     return shard;
 }
 
-void shard_destroy(struct shard *shard)
+void shard_poller_destroy(struct shard_poller *shard)
 {
     if (!shard)
         return;
@@ -65,7 +66,7 @@ void shard_destroy(struct shard *shard)
 static void poller_has_progressed(void *context, struct poller *poller,
                                   const char *sequence, size_t size)
 {
-    struct shard *shard = context;
+    struct shard_poller *shard = context;
     char *latest = mem_strndup(sequence, size), *older;
 
     (void)poller;
@@ -79,13 +80,13 @@ static void poller_has_progressed(void *context, struct poller *poller,
 // Likewise.
 static void poller_has_ended(void *context, struct poller *poller)
 {
-    struct shard *shard = context;
+    struct shard_poller *shard = context;
 
     (void)poller;
     mailbox_post(shard->options.mailbox, &shard->mail);
 }
 
-void shard_report(struct shard *shard)
+void shard_poller_report(struct shard_poller *shard)
 {
     char *latest;
 
@@ -98,7 +99,7 @@ void shard_report(struct shard *shard)
     free(latest);
 }
 
-static void plan_restart(struct shard *shard, const struct error *err,
+static void plan_restart(struct shard_poller *shard, const struct error *err,
                          int64_t now_ms)
 {
     int64_t delay_ms = RESTART_BASE_MS;
@@ -117,9 +118,9 @@ static void plan_restart(struct shard *shard, const struct error *err,
               LOG_INT("restart_in_ms", delay_ms), LOG_ERROR(err));
 }
 
-static void start(struct shard *shard, int64_t now_ms)
+static void start(struct shard_poller *shard, int64_t now_ms)
 {
-    const struct shard_options *options = &shard->options;
+    const struct shard_poller_options *options = &shard->options;
     struct error err = {0};
 
     shard->started_ms = now_ms;
@@ -149,7 +150,7 @@ static void start(struct shard *shard, int64_t now_ms)
     plan_restart(shard, &err, now_ms);
 }
 
-static int64_t stall_ms(const struct shard *shard)
+static int64_t stall_ms(const struct shard_poller *shard)
 {
     int64_t ms = STALL_TIMEOUTS * shard->options.trigger->handler.timeout_ms;
 
@@ -158,7 +159,7 @@ static int64_t stall_ms(const struct shard *shard)
 
 /* leases.md I9. Only what we saw pass counts: after a suspend every poller
  * looks old. */
-static void watch_progress(struct shard *shard, int64_t now_ms)
+static void watch_progress(struct shard_poller *shard, int64_t now_ms)
 {
     struct poller_stats stats;
     int64_t step_ms = now_ms - shard->looked_ms;
@@ -175,7 +176,7 @@ static void watch_progress(struct shard *shard, int64_t now_ms)
         leases_abandon(shard->options.leases, shard->held);
 }
 
-void shard_steer(struct shard *shard, int64_t now_ms)
+void shard_poller_steer(struct shard_poller *shard, int64_t now_ms)
 {
     if (!shard->poller) {
         if (shard->held->is_ours && shard->held->should_read &&
@@ -190,24 +191,24 @@ void shard_steer(struct shard *shard, int64_t now_ms)
     poller_stop(shard->poller);
 }
 
-int64_t shard_due_ms(const struct shard *shard)
+int64_t shard_poller_due_ms(const struct shard_poller *shard)
 {
     return !shard->poller && shard->held->should_read ? shard->restart_ms
                                                       : CLOCK_NEVER;
 }
 
-void shard_force(struct shard *shard)
+void shard_poller_force(struct shard_poller *shard)
 {
     if (shard->poller)
         poller_force(shard->poller);
 }
 
-struct shard *shard_of_mail(struct mail *mail)
+struct shard_poller *shard_poller_of_mail(struct mail *mail)
 {
-    return (struct shard *)(void *)mail;
+    return (struct shard_poller *)(void *)mail;
 }
 
-static enum lease_end end_of(struct shard *shard, int64_t now_ms)
+static enum lease_end end_of(struct shard_poller *shard, int64_t now_ms)
 {
     struct error err = {0};
 
@@ -224,13 +225,13 @@ static enum lease_end end_of(struct shard *shard, int64_t now_ms)
     return LEASE_END_STOPPED;
 }
 
-void shard_poller_ended(struct shard *shard, int64_t now_ms)
+void shard_poller_ended(struct shard_poller *shard, int64_t now_ms)
 {
     struct poller_stats stats;
     enum lease_end end;
 
     poller_join(shard->poller);
-    shard_report(shard);
+    shard_poller_report(shard);
     end = end_of(shard, now_ms);
     poller_read_stats(shard->poller, &stats);
     poller_stats_add(shard->options.past, &stats);
@@ -239,7 +240,8 @@ void shard_poller_ended(struct shard *shard, int64_t now_ms)
     leases_reader_ended(shard->options.leases, shard->held, end);
 }
 
-bool shard_read_stats(const struct shard *shard, struct poller_stats *stats)
+bool shard_poller_read_stats(const struct shard_poller *shard,
+                             struct poller_stats *stats)
 {
     if (!shard->poller)
         return false;
