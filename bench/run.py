@@ -3,7 +3,7 @@
 
 The server has core 0 for itself, what is measured has core 1.
 
-usage: run.py BUILD [ROW...]     rows: sqs kinesis latency memory start dispatch
+usage: run.py BUILD [ROW...]     rows: sqs kinesis latency memory start dispatch parse
 """
 import base64
 import json
@@ -282,8 +282,15 @@ def bench_dispatch():
     row("added cost of a dispatch, thread isolation", out.strip().replace("\n", "; "), "< 20 us a batch")
 
 
+def bench_parse():
+    out = subprocess.run([*WORKER, BUILD + "/bench/bench_parse"], check=True, capture_output=True, text=True).stdout
+    for line in out.splitlines()[1:]:
+        content, figures = line.split(":", 1)
+        row(f"a received message, {content.strip()}", figures.strip(), "us, in place against document trees")
+
+
 ROWS = {"sqs": bench_sqs, "kinesis": bench_kinesis, "latency": bench_latency, "memory": bench_memory,
-        "start": bench_start, "dispatch": bench_dispatch}
+        "start": bench_start, "dispatch": bench_dispatch, "parse": bench_parse}
 
 
 def main():
