@@ -59,7 +59,7 @@ static char *fresh_spelling(const char *path)
     for (const struct loaded *one = all_loaded; one; one = one->next) {
         char *longer;
 
-        if (strcmp(one->library.path, path))
+        if (strcmp(one->library.path, path) != 0)
             continue;
         longer = mem_printf("%.*s/%s", (int)(strlen(spelling) - strlen(base)),
                             spelling, base);
@@ -186,7 +186,7 @@ const struct library *load_library(const char *path,
 {
     AUTO_FREE char *resolved = realpath(path, NULL);
     const struct library *library = NULL;
-    struct stat identity;
+    struct stat identity = {0};
     int fd = -1;
 
     if (!resolved)

@@ -21,8 +21,10 @@
 #define CREATE_LOG_EVERY_MS 60000 // it is said so
 
 struct executor {
-    // Set by pool_create, never changed.
+    // Set when it is made, never changed.
     struct pool *pool;
+    size_t number;
+    struct executor *older; // made before it
 
     // The executor's thread's own, once it runs.
     void *instance; // NULL until created; of the first, from pool_create on
@@ -43,15 +45,15 @@ struct pool {
     size_t concurrency;
     const struct clock *clock; // borrowed
     struct log log;
-    struct executor *executors; // concurrency of them
 
     // Shared, guarded by lock.
     pthread_mutex_t lock;
     pthread_cond_t gone;        // an executor ended
     struct mail *first, **last; // invocations that wait
     struct executor *idle;      // they have an instance and wait for work
-    struct executor *vacant;    // they have none; the last create() failed
-    size_t used;                // executors that were ever given work
+    struct executor *vacant;    // they lack an instance, or a thread yet
+    struct executor *newest;    // owned; all of them, made when needed
+    size_t count;               // of them
     size_t serving;             // threads with an instance
     size_t alive;               // threads
     int64_t create_after_ms;    // no create() before; monotonic
@@ -201,7 +203,7 @@ static void name_thread(const struct executor *executor)
     char name[16]; // the kernel's limit
 
     (void)snprintf(name, sizeof(name), "%.10s/%zu", pool->name,
-                   (size_t)(executor - pool->executors) % 1000);
+                   executor->number % 1000);
     (void)pthread_setname_np(executor->thread, name);
 }
 
@@ -228,6 +230,19 @@ static bool launch(struct executor *executor, struct error *err)
     return true;
 }
 
+static struct executor *make_executor(struct pool *pool)
+{
+    struct executor *executor = mem_calloc(1, sizeof(*executor));
+
+    executor->pool = pool;
+    executor->number = pool->count++;
+    executor->older = pool->newest;
+    pool->newest = executor;
+    pthread_cond_init(&executor->wake, NULL);
+    host_call_init(&executor->call, pool->clock);
+    return executor;
+}
+
 static struct executor *pop(struct executor **list)
 {
     struct executor *executor = *list;
@@ -251,9 +266,9 @@ static struct executor *choose(struct pool *pool)
         return pop(&pool->idle);
     if (!may_create(pool))
         return NULL;
-    if (pool->used < pool->concurrency)
-        return &pool->executors[pool->used++];
-    return pop(&pool->vacant);
+    if (pool->vacant)
+        return pop(&pool->vacant);
+    return pool->count < pool->concurrency ? make_executor(pool) : NULL;
 }
 
 static void enqueue(struct pool *pool, struct invocation *invocation)
@@ -322,16 +337,10 @@ static void init_lock(struct pool *pool)
     pthread_condattr_destroy(&attributes);
 }
 
-static void init_executor(struct pool *pool, struct executor *executor)
-{
-    executor->pool = pool;
-    pthread_cond_init(&executor->wake, NULL);
-    host_call_init(&executor->call, pool->clock);
-}
-
 struct pool *pool_create(const struct pool_options *options, struct error *err)
 {
     struct pool *pool = mem_calloc(1, sizeof(*pool));
+    struct executor *first;
 
     pool->library = options->library;
     pool->settings = mem_strdup(options->settings);
@@ -341,15 +350,14 @@ struct pool *pool_create(const struct pool_options *options, struct error *err)
     pool->log = *options->log;
     pool->last = &pool->first;
     init_lock(pool);
-    pool->executors = mem_calloc(pool->concurrency, sizeof(*pool->executors));
-    for (size_t i = 0; i < pool->concurrency; i++)
-        init_executor(pool, &pool->executors[i]);
-    pool->executors[0].instance =
+    first = make_executor(pool);
+    first->instance =
         instance_create(pool->library, pool->settings, &pool->log, err);
-    if (!pool->executors[0].instance) {
+    if (!first->instance) {
         pool_destroy(pool);
         return NULL;
     }
+    pool->vacant = first;
     return pool;
 }
 
@@ -362,8 +370,8 @@ void pool_stop(struct pool *pool)
     waiting = pool->first;
     pool->first = NULL;
     pool->last = &pool->first;
-    for (size_t i = 0; i < pool->used; i++)
-        pthread_cond_signal(&pool->executors[i].wake);
+    for (struct executor *one = pool->newest; one; one = one->older)
+        pthread_cond_signal(&one->wake);
     pthread_mutex_unlock(&pool->lock);
     while (waiting) {
         struct invocation *invocation = (struct invocation *)waiting;
@@ -403,28 +411,36 @@ bool pool_join(struct pool *pool, int64_t deadline_ms)
     pthread_mutex_unlock(&pool->lock);
     if (!all_gone)
         return false;
-    for (size_t i = 0; i < pool->used; i++) {
-        if (pool->executors[i].launched)
-            (void)pthread_join(pool->executors[i].thread, NULL);
-        pool->executors[i].launched = false;
+    for (struct executor *one = pool->newest; one; one = one->older) {
+        if (one->launched)
+            (void)pthread_join(one->thread, NULL);
+        one->launched = false;
     }
     return true;
+}
+
+static void destroy_executor(struct executor *executor)
+{
+    const struct pool *pool = executor->pool;
+
+    instance_destroy(pool->library, executor->instance, &pool->log);
+    host_call_finish(&executor->call);
+    pthread_cond_destroy(&executor->wake);
+    free(executor);
 }
 
 void pool_destroy(struct pool *pool)
 {
     if (!pool)
         return;
-    for (size_t i = 0; i < pool->concurrency; i++) {
-        struct executor *executor = &pool->executors[i];
+    while (pool->newest) {
+        struct executor *executor = pool->newest;
 
-        instance_destroy(pool->library, executor->instance, &pool->log);
-        host_call_finish(&executor->call);
-        pthread_cond_destroy(&executor->wake);
+        pool->newest = executor->older;
+        destroy_executor(executor);
     }
     pthread_cond_destroy(&pool->gone);
     pthread_mutex_destroy(&pool->lock);
-    free(pool->executors);
     free(pool->settings);
     free(pool->name);
     free(pool);

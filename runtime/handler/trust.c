@@ -19,7 +19,7 @@ enum place { PLACE_FILE, PLACE_FOLDER, PLACE_ABOVE };
 static bool only_member_is(const struct group *group, const char *user)
 {
     for (char **member = group->gr_mem; *member; member++)
-        if (strcmp(*member, user))
+        if (strcmp(*member, user) != 0)
             return false;
     return true;
 }

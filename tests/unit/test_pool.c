@@ -1,4 +1,4 @@
-#include <jansson.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <time.h>
@@ -71,6 +71,23 @@ static void gate_open(struct gate *gate)
     gate->open = true;
     pthread_cond_broadcast(&gate->changed);
     pthread_mutex_unlock(&gate->lock);
+}
+
+static atomic_int threads_refused; // so many pthread_create still fail
+
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*run)(void *), void *argument);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*run)(void *), void *argument);
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                          void *(*run)(void *), void *argument)
+{
+    if (threads_refused > 0) {
+        threads_refused--;
+        return EAGAIN;
+    }
+    return __real_pthread_create(thread, attributes, run, argument);
 }
 
 struct fixture {
@@ -279,6 +296,43 @@ static void test_create_is_tried_again_and_told_once_a_minute(void **state)
     fixture_destroy(f);
 }
 
+static void test_a_thread_that_cannot_be_had(void **state)
+{
+    struct fixture *f = fixture_create(NULL, 2);
+    struct shipment *refused, *first, *second, *third, *fourth;
+
+    (void)state;
+    gate_open(&f->gate);
+    threads_refused = 1;
+    refused = send_into_gate(f, 1);
+    expect_back(f, 1, OUTCOME_UNSTARTED);
+    assert_contains(refused->invocation.outcome.reason, "start a thread: ");
+
+    // None serves yet, so the next one tries at once.
+    first = send_into_gate(f, 2);
+    expect_back(f, 1, OUTCOME_DONE);
+    assert_int_equal(logged(f, "instance created"), 1);
+
+    // With one that serves, a second thread is not asked for at once.
+    f->gate.open = false;
+    second = send_into_gate(f, 3);
+    gate_wait_inside(&f->gate, 2);
+    third = send_into_gate(f, 4);
+    sim_clock_advance(&f->sim, 1000);
+    threads_refused = 1;
+    fourth = send_into_gate(f, 5);
+    expect_back(f, 1, OUTCOME_UNSTARTED);
+    gate_open(&f->gate);
+    expect_back(f, 2, OUTCOME_DONE);
+    assert_string_equal(f->gate.order, "234");
+    shipment_destroy(refused);
+    shipment_destroy(first);
+    shipment_destroy(second);
+    shipment_destroy(third);
+    shipment_destroy(fourth);
+    fixture_destroy(f);
+}
+
 static int tell_thread_name(const struct pollard_host *host,
                             const struct pollard_batch *batch, void *out)
 {
@@ -423,6 +477,7 @@ int main(void)
         cmocka_unit_test(test_stop_before_anything_was_started),
         cmocka_unit_test(test_an_instance_that_cannot_be_had),
         cmocka_unit_test(test_create_is_tried_again_and_told_once_a_minute),
+        cmocka_unit_test(test_a_thread_that_cannot_be_had),
         cmocka_unit_test(test_threads_bear_the_triggers_name),
         cmocka_unit_test(test_a_first_instance_that_fails_stops_the_start),
         cmocka_unit_test(test_check_creates_and_destroys),
