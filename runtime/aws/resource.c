@@ -124,6 +124,12 @@ static bool has_part(CURLU *url, CURLUPart part)
     return found;
 }
 
+// A user's name and password are not for messages.
+static const char *shown(const char *url)
+{
+    return strchr(url, '@') ? "..." : url;
+}
+
 static bool check_parts(CURLU *url, const char *text, struct error *err)
 {
     static const CURLUPart unwanted[] = {CURLUPART_USER, CURLUPART_PASSWORD,
@@ -134,11 +140,11 @@ static bool check_parts(CURLU *url, const char *text, struct error *err)
         return error_set(err, ERROR_INVALID,
                          "\"%.200s\" is not allowed: a URL that begins with "
                          "http:// or https://",
-                         text);
+                         shown(text));
     code = curl_url_set(url, CURLUPART_URL, text, 0);
     if (code != CURLUE_OK)
-        return error_set(err, ERROR_INVALID, "\"%.200s\" is no URL: %s", text,
-                         curl_url_strerror(code));
+        return error_set(err, ERROR_INVALID, "\"%.200s\" is no URL: %s",
+                         shown(text), curl_url_strerror(code));
     for (size_t i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++)
         if (has_part(url, unwanted[i])) // may be a secret: not shown
             return error_set(err, ERROR_INVALID,

@@ -75,6 +75,7 @@ bool problems_add(struct problems *problems, const char *file, int line,
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     clean(text);
+    problems->added++;
     insert(problems, &(struct problem){.file = mem_strdup(file),
                                        .line = line,
                                        .column = column,

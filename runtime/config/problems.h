@@ -21,6 +21,7 @@ struct problems {
     struct problem *list; // owned; in the file's order
     size_t count;
     size_t dropped; // beyond the first 100
+    size_t added;   // calls of problems_add, for "did that go well?"
 };
 
 void problems_init(struct problems *problems);

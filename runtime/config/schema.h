@@ -50,18 +50,18 @@ struct choice {
 struct field {
     const char *name;
     enum field_type type;
+    bool required;
+    bool one_of;        // of a section: exactly one key must be there
+    bool beyond_lambda; // for the docs: not a parameter of Lambda's
     size_t offset;
     const char *alias;     // AWS's spelling where the rule's differs, or NULL
     const char *fallback;  // as a user would write it; NULL: unset
     const char *otherwise; // for the docs: what holds while it is unset
     int64_t unset;         // what a number is then, and after it was refused
-    bool required;
-    int64_t min, max; // of numbers, durations, sizes; both 0: any
+    int64_t min, max;      // of numbers, durations, sizes; both 0: any
     const struct choice *choices;
     const struct field *fields; // of a section
-    bool one_of;                // of a section: exactly one key must be there
     size_t given;               // FIELD_GIVEN of a bool: the key was there
-    bool beyond_lambda;         // for the docs: not a parameter of Lambda's
     const char *help;           // one sentence
 };
 

@@ -149,7 +149,7 @@ bool trigger_config_check(struct trigger_config *config,
                           struct problems *problems)
 {
     const struct check check = {config, map, problems};
-    size_t before = problems->count + problems->dropped;
+    size_t before = problems->added;
 
     if (check_source(&check)) {
         bool is_queue = config->source.type == SOURCE_TYPE_SQS;
@@ -163,5 +163,5 @@ bool trigger_config_check(struct trigger_config *config,
             check_stream(&check);
     }
     check_parts(&check);
-    return problems->count + problems->dropped == before;
+    return problems->added == before;
 }

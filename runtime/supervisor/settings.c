@@ -302,7 +302,7 @@ static char *absolute(const char *path)
 struct settings *settings_load(const char *path, struct problems *problems)
 {
     struct settings *settings = mem_calloc(1, sizeof(*settings));
-    size_t before = problems->count + problems->dropped;
+    size_t before = problems->added;
     struct yaml_node *root = yaml_read_file(path, problems);
     AUTO_FREE char *folder = absolute(path);
 
@@ -316,7 +316,7 @@ struct settings *settings_load(const char *path, struct problems *problems)
                                           .node = root},
                                  .problems = problems});
     yaml_destroy(root);
-    if (problems->count + problems->dropped == before)
+    if (problems->added == before)
         return settings;
     settings_destroy(settings);
     return NULL;

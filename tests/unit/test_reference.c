@@ -59,6 +59,21 @@ static void test_every_example_of_the_manual_is_good(void **state)
     assert_true(examples >= 5);
 }
 
+static void test_the_manual_is_the_one_in_docs(void **state)
+{
+    AUTO_FREE char *text = written(reference_write_markdown);
+    size_t size = strlen(text);
+    AUTO_FREE char *found = mem_calloc(size + 2, 1);
+    FILE *file = fopen("docs/triggers.md", "r");
+
+    (void)state;
+    assert_non_null(file);
+    (void)!fread(found, 1, size + 1, file);
+    assert_int_equal(fclose(file), 0);
+    if (strcmp(found, text) != 0)
+        fail_msg("docs/triggers.md is not what `make docs` writes");
+}
+
 // Every row of every table, wherever it is nested.
 static void check_rows(const char *text, const struct field *fields)
 {
@@ -142,6 +157,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_example_of_the_manual_is_good),
         cmocka_unit_test(test_the_manual_has_every_key),
+        cmocka_unit_test(test_the_manual_is_the_one_in_docs),
         cmocka_unit_test(test_the_schema_knows_both_spellings),
     };
 

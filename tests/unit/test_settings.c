@@ -618,6 +618,18 @@ static void test_every_example_is_good(void **state)
     globfree(&found);
 }
 
+// The list of problems may be one that has them already.
+static void test_a_wrong_file_stays_wrong_when_told_again(void **state)
+{
+    struct fixture *fixture = fixture_create(HEAD);
+
+    (void)state;
+    assert_null(load(fixture));
+    assert_null(load(fixture));
+    assert_int_equal(fixture->problems.count, 1);
+    fixture_destroy(fixture);
+}
+
 static void test_many_triggers(void **state)
 {
     char *text = NULL;
@@ -649,6 +661,7 @@ int main(void)
         cmocka_unit_test(test_a_service_managers_folder_holds_the_store),
         cmocka_unit_test(test_relative_paths_begin_at_the_files_folder),
         cmocka_unit_test(test_every_example_is_good),
+        cmocka_unit_test(test_a_wrong_file_stays_wrong_when_told_again),
         cmocka_unit_test(test_many_triggers),
     };
 
