@@ -67,6 +67,8 @@ static void read_head(struct request *request,
     head->content_type = header(connection, "Content-Type");
     head->authorization = header(connection, "Authorization");
     head->host = header(connection, "Host");
+    if (!head->host.size)
+        head->host = BYTES("localhost");
     reserve(request, header(connection, "Content-Length"));
 }
 
@@ -115,6 +117,12 @@ static enum MHD_Result send_reply(struct request *request)
     struct MHD_Response *response;
     enum MHD_Result sent;
 
+    log_debug(&request->server->log, "local.request",
+              LOG_STR("operation",
+                      request->operation ? request->operation->name : "none"),
+              LOG_BYTES("resource", request->resource),
+              LOG_INT("status", request->status),
+              LOG_INT("size", reply->buffer.size));
     request->reply = NULL;
     response = MHD_create_response_from_buffer_with_free_callback_cls(
         reply->buffer.size, reply->buffer.data, on_sent, reply);

@@ -419,8 +419,11 @@ static enum step complete(struct request *request)
         return STEP_CLOSE;
     }
     damage(request);
-    return held_back(request, FAULT_LATENCY_AFTER, REQUEST_DONE) ? STEP_PARK
-                                                                 : STEP_REPLY;
+    if (!held_back(request, FAULT_LATENCY_AFTER, REQUEST_DONE))
+        return STEP_REPLY;
+    // Whoever does not wait for it has lost what was received.
+    request->received_count = 0;
+    return STEP_PARK;
 }
 
 static enum step run_operation(struct request *request)

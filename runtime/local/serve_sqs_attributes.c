@@ -410,26 +410,51 @@ enum step serve_sqs_get_queue_attributes(struct request *request)
     return STEP_REPLY;
 }
 
-// All or nothing: settings are changed in a copy.
+static void keep(struct queue *queue, struct list *kept)
+{
+    struct list *link;
+
+    while ((link = list_first(kept))) {
+        struct queue_pair *pair = LIST_ITEM(link, struct queue_pair, link);
+
+        serve_sqs_pair_set(&queue->attributes, bytes_of(pair->name),
+                           bytes_of(pair->value));
+        serve_sqs_pair_destroy(pair);
+    }
+}
+
+static void drop(struct list *kept)
+{
+    struct list *link;
+
+    while ((link = list_first(kept)))
+        serve_sqs_pair_destroy(LIST_ITEM(link, struct queue_pair, link));
+}
+
+// All or nothing, so they are set in a copy.
 enum step serve_sqs_set_queue_attributes(struct request *request)
 {
     struct queue *queue = serve_sqs_queue(request);
     struct queue_settings changed;
     struct sqs_problem problem = {0};
+    struct list kept;
 
     if (!queue)
         return STEP_REPLY;
+    list_init(&kept);
     changed = queue->settings;
     changed.redrive_policy = mem_strdup(changed.redrive_policy);
     changed.dead_letter = mem_strdup(changed.dead_letter);
     if (!serve_sqs_set_attributes(request,
                                   &serve_sqs_input(request)->attributes, false,
-                                  &changed, &queue->attributes, &problem)) {
+                                  &changed, &kept, &problem)) {
         clear_policy(&changed);
+        drop(&kept);
         return serve_sqs_refuse(request, &problem);
     }
     clear_policy(&queue->settings);
     queue->settings = changed;
+    keep(queue, &kept);
     queue->modified_ms = request->server->now_ms;
     return STEP_REPLY;
 }

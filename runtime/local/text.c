@@ -2,6 +2,7 @@
 
 #include "base/codec.h"
 #include "base/json_write.h"
+#include "base/utf8.h"
 
 #define EACH_BYTE(byte) (0x0101010101010101u * (byte))
 
@@ -38,26 +39,10 @@ bool text_is_plain(struct bytes text)
     return !(bad | not_plain(word));
 }
 
-// The length of the legal character at `at`, or 0.
-static size_t legal_character(const unsigned char *at, size_t left)
+// U+FFFE and U+FFFF, in UTF-8.
+static bool is_noncharacter(const unsigned char *at, size_t left)
 {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t size = *at < 0x80 ? 1 : *at < 0xe0 ? 2 : *at < 0xf0 ? 3 : 4;
-    uint32_t code = size == 1 ? *at : *at & (0xffu >> (size + 1));
-
-    if (size > left || (*at >= 0x80 && *at < 0xc2) || *at > 0xf4)
-        return 0;
-    for (size_t i = 1; i < size; i++) {
-        if ((at[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (at[i] & 0x3f);
-    }
-    if (code < 0x20 && code != '\t' && code != '\n' && code != '\r')
-        return 0;
-    if (code < least[size] || (code >= 0xd800 && code < 0xe000) ||
-        code == 0xfffe || code == 0xffff || code > 0x10ffff)
-        return 0;
-    return size;
+    return left >= 3 && at[0] == 0xef && at[1] == 0xbf && at[2] >= 0xbe;
 }
 
 bool text_is_legal(struct bytes text)
@@ -66,14 +51,14 @@ bool text_is_legal(struct bytes text)
 
     if (text_is_plain(text))
         return true;
-    for (size_t i = 0; i < text.size;) {
-        size_t size = legal_character(data + i, text.size - i);
-
-        if (!size)
+    for (size_t i = 0; i < text.size; i++) {
+        if (data[i] < 0x20 && data[i] != '\t' && data[i] != '\n' &&
+            data[i] != '\r')
             return false;
-        i += size;
+        if (is_noncharacter(data + i, text.size - i))
+            return false;
     }
-    return true;
+    return utf8_valid_size(text) == text.size;
 }
 
 void text_put_json(struct buffer *buffer, struct bytes text)
