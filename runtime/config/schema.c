@@ -198,15 +198,20 @@ static void read_json(struct apply *apply, const struct field *field,
 {
     json_t **member = (json_t **)(void *)(apply->owner + field->offset);
     const struct yaml_node *wrong = NULL;
+    struct buffer found;
 
     if (node->type != YAML_MAP) {
         refuse(apply, field, node, SCHEMA_MALFORMED);
         return;
     }
     *member = schema_json(node, &wrong);
-    if (!*member)
-        complain(apply, wrong->line, wrong->column, field->name,
-                 "\"%.60s\" has no form in JSON", wrong->text);
+    if (*member)
+        return;
+    buffer_init(&found, TEXT_LIMIT);
+    schema_value_found(wrong, &found);
+    complain(apply, wrong->line, wrong->column, field->name,
+             "%s has no form in JSON", buffer_text(&found));
+    buffer_finish(&found);
 }
 
 static void read_section(struct apply *apply, const struct field *field)

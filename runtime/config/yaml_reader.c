@@ -149,6 +149,11 @@ static bool set_anchor(struct reader *reader, const yaml_event_t *event,
     return true;
 }
 
+static size_t size_of(const char *text)
+{
+    return text ? strlen(text) : 0;
+}
+
 static struct yaml_node *copy(struct reader *reader,
                               const struct yaml_node *node, yaml_mark_t mark,
                               unsigned depth)
@@ -159,7 +164,7 @@ static struct yaml_node *copy(struct reader *reader,
         complain(reader, mark, "nested deeper than 32, aliases expanded");
         return NULL;
     }
-    if (!count(reader, mark, node->text ? strlen(node->text) : 0))
+    if (!count(reader, mark, size_of(node->text) + size_of(node->key)))
         return NULL;
     made = mem_calloc(1, sizeof(*made));
     *made = *node;
@@ -233,7 +238,7 @@ static bool replace(struct reader *reader, const yaml_event_t *event,
         complain_at(reader, find_part(reader, event, wrong), at, err.message);
         node->wrong = true;
     }
-    node->replaced = true;
+    node->replaced = strstr(text, "${") != NULL;
     if (!buffer_ok(&out)) {
         buffer_finish(&out);
         return complain_at(reader, event->start_mark, at,

@@ -264,6 +264,13 @@ static char *bomb_of_text(void)
     return repeat(head, "*a,", 90000, "]\n");
 }
 
+static char *bomb_of_keys(void)
+{
+    AUTO_FREE char *head = repeat("a: &a {? ", "x", 60000, " : 1}\nb: [");
+
+    return repeat(head, "*a,", 40000, "]\n");
+}
+
 static char *many_anchors(void)
 {
     struct buffer text;
@@ -296,6 +303,7 @@ static void test_bounds(void **state)
     check_refused(repeat("", "- x\n", 150000, ""), "over 100000 values");
     check_refused(alias_bomb(), "over 100000 values, aliases expanded");
     check_refused(bomb_of_text(), "over 16 MiB of text");
+    check_refused(bomb_of_keys(), "over 16 MiB of text");
     check_refused(deep_aliases(), "deeper than 32, aliases expanded");
     check_refused(many_anchors(), "over 1000 anchors");
 }
