@@ -23,16 +23,18 @@ TEXT
 worker=$!
 trap 'kill -INT $worker 2>/dev/null || true' INT TERM
 
-# Wait for the server, as long as the worker lives.
-until "$pollard" validate --online -c "$config" >/dev/null 2>&1; do
-    kill -0 $worker 2>/dev/null || { wait $worker; exit $?; }
-    sleep 0.1
-done
+# Sent again until the server is there, as long as the worker lives.
+send() {
+    until printf '%s\n' "$2" |
+        "$pollard" send --local -c "$config" --delay "$1" races - >/dev/null 2>&1; do
+        kill -0 $worker 2>/dev/null || { wait $worker; exit $?; }
+        sleep 0.1
+    done
+}
 
 while IFS= read -r race; do
     delay=$(printf '%s\n' "$race" | sed -nE 's/.*"delay": *([0-9]+).*/\1/p')
-    printf '%s\n' "$race" |
-        "$pollard" send -c "$config" --delay "${delay:-0}" races - >/dev/null
+    send "${delay:-0}" "$race"
 done <config/quickstart-races.jsonl
 
 # For scripts that cannot press Ctrl-C.

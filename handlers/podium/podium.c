@@ -36,8 +36,8 @@ static int print_race(FILE *out, const struct pollard_record *record)
     if (json_unpack(json, "{s:s, s:s, s:i, s:o}", "title", &title, "league",
                     &league, "laps", &laps, "results", &results))
         return -1;
-    (void)fprintf(out, "\n  %s   (%s league, %d laps, %zu hamsters)\n", title,
-                  league, laps, json_array_size(results));
+    (void)fprintf(out, "\n  %s   (%s league, %d lap%s, %zu hamsters)\n", title,
+                  league, laps, laps == 1 ? "" : "s", json_array_size(results));
     for (size_t i = 0; i < PLACES && i < json_array_size(results); i++)
         print_place(out, i, json_array_get(results, i));
     return 0;
