@@ -518,11 +518,16 @@ static int wait_until_ended(struct supervisor *supervisor,
     return 0;
 }
 
+// What is forced ends at once, but for user code; its counts are final then.
 static void force_the_rest(struct supervisor *supervisor)
 {
+    int64_t deadline_ms = clock_now_ms(supervisor->clock) + FORCED_JOIN_MS;
+
     for (size_t i = 0; i < supervisor->trigger_count; i++)
         if (!trigger_has_ended(supervisor->triggers[i]))
             trigger_force(supervisor->triggers[i]);
+    (void)wait_until_ended(supervisor, supervisor->triggers,
+                           supervisor->trigger_count, deadline_ms);
 }
 
 static void free_triggers(struct supervisor *supervisor, int64_t deadline_ms)

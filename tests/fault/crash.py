@@ -15,7 +15,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from stage import Aws, Ledger, Stage, stop, wait_until  # noqa: E402
+from stage import Ledger, Stage, stop, wait_until  # noqa: E402
 
 CONFIG = """
 version: 1
@@ -79,7 +79,7 @@ def main():
 
     with Stage(options.build) as stage:
         _, port = stage.start_local()
-        sqs, kinesis = Aws("sqs", port), Aws("kinesis", port)
+        sqs, kinesis = stage.aws("sqs", port), stage.aws("kinesis", port)
         url = sqs.create_queue("orders", VisibilityTimeout=3)
         kinesis.create_stream("clicks", 2)
         config = stage.write("pollard.yaml", CONFIG.format(port=port, folder=stage.folder, handler=stage.handler()))

@@ -15,7 +15,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from stage import Aws, Ledger, Stage, free_port, stop, wait_until  # noqa: E402
+from stage import Ledger, Stage, free_port, stop, wait_until  # noqa: E402
 
 BUILD = sys.argv.pop(1)
 
@@ -48,7 +48,7 @@ class Worker(unittest.TestCase):
 
     def local(self, *arguments):
         _, self.port = self.stage.start_local(*arguments)
-        self.sqs, self.kinesis = Aws("sqs", self.port), Aws("kinesis", self.port)
+        self.sqs, self.kinesis = self.stage.aws("sqs", self.port), self.stage.aws("kinesis", self.port)
 
     def head(self, grace="20s"):
         return HEAD.format(port=self.port, folder=self.stage.folder, grace=grace)
@@ -150,7 +150,7 @@ class MistakesWithServers(Worker):
     def test_queue_that_does_not_exist_yet(self):
         self.local()
         pollard = self.stage.start_pollard(self.config(self.head() + self.queue("later")))
-        wait_until(lambda: "later" in open(self.stage.path("pollard.log")).read(), 20, "the missing queue is named")
+        self.assertIn("later", self.wait_event("sqs.queue_missing")["queue"])
         url = self.sqs.create_queue("later")
         self.sqs.send_all(url, ["at last"])
         self.wait_handled("later", ["at last"], 60)

@@ -11,7 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from stage import Aws, Ledger, Stage, free_port, stop, wait_until  # noqa: E402
+from stage import Ledger, Stage, free_port, stop, wait_until  # noqa: E402
 
 BUILD, SERVERS = sys.argv[1], os.path.abspath(sys.argv[2])
 
@@ -76,7 +76,7 @@ def run_queue(stage, port, protocol="auto", delay_ms=0):
 def story_queue(stage, port, count, protocol):
     """Every message reaches the handler, failed ones come back, and the queue
     ends empty."""
-    sqs = Aws("sqs", port)
+    sqs = stage.aws("sqs", port)
     url = sqs.create_queue("orders", VisibilityTimeout=1)
     bodies = [f"order {i} \u00fc \U0001f439 <&\"" for i in range(count)] + [f"flaky {i}" for i in range(5)]
     sqs.send_all(url, bodies)
@@ -89,7 +89,7 @@ def story_queue(stage, port, count, protocol):
 
 def story_sigterm(stage, port, count, protocol):
     """After a SIGTERM under load not one message stays hidden."""
-    sqs = Aws("sqs", port)
+    sqs = stage.aws("sqs", port)
     url = sqs.create_queue("orders", VisibilityTimeout=600)
     bodies = [f"order {i}" for i in range(count)]
     sqs.send_all(url, bodies)
@@ -108,7 +108,7 @@ def story_sigterm(stage, port, count, protocol):
 def story_dead_letter(stage, port, count, protocol):
     """A poisonous message ends in the dead-letter queue, and holds nobody up."""
     import json
-    sqs = Aws("sqs", port)
+    sqs = stage.aws("sqs", port)
     dead = sqs.create_queue("orders-dead")
     arn = sqs.call("GetQueueAttributes", QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     url = sqs.create_queue("orders", VisibilityTimeout=1,
@@ -168,7 +168,7 @@ def handled(ledger, trigger, last):
 
 def story_stream(stage, port, count):
     """Every record once and in order; a restart goes on where it stopped."""
-    kinesis = Aws("kinesis", port)
+    kinesis = stage.aws("kinesis", port)
     kinesis.create_stream("clicks", 2)
     put(kinesis, 0, count)
     clicks, copies = Ledger(stage.path("ledger")), Ledger(stage.path("copies"))
@@ -187,7 +187,7 @@ def story_stream(stage, port, count):
 
 def story_reshard(stage, port, count):
     """Split and merge while records flow: order is kept per partition key."""
-    kinesis = Aws("kinesis", port)
+    kinesis = stage.aws("kinesis", port)
     kinesis.create_stream("clicks", 1)
     clicks = Ledger(stage.path("ledger"))
     put(kinesis, 0, count)
@@ -229,7 +229,7 @@ triggers:
 def story_emit(stage, sqs_port, kinesis_port, count):
     """What a queue's handler emits reaches the stream before the queue is
     emptied."""
-    sqs, kinesis = Aws("sqs", sqs_port), Aws("kinesis", kinesis_port)
+    sqs, kinesis = stage.aws("sqs", sqs_port), stage.aws("kinesis", kinesis_port)
     url = sqs.create_queue("orders", VisibilityTimeout=5)
     kinesis.create_stream("results", 2)
     bodies = [f"order {i}" for i in range(count)]

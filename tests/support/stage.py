@@ -52,6 +52,11 @@ class Aws:
     def __init__(self, service, port):
         self.service, self.port, self.connection = service, port, None
 
+    def close(self):
+        if self.connection:
+            self.connection.close()
+            self.connection = None
+
     def call(self, operation, **arguments):
         target, version = self.TARGETS[self.service]
         headers = {
@@ -71,7 +76,7 @@ class Aws:
                 text = reply.read().decode()
                 break
             except (http.client.HTTPException, OSError):
-                self.connection = None
+                self.close()
                 if attempt:
                     raise
         if reply.status != 200:
@@ -128,11 +133,14 @@ class Stage:
         self.build = os.path.abspath(build)
         self.folder = tempfile.mkdtemp(prefix="pollard-")
         self.processes = []
+        self.connections = []
 
     def __enter__(self):
         return self
 
     def __exit__(self, kind, value, trace):
+        for connection in self.connections:
+            connection.close()
         for process in self.processes:
             if process.poll() is None:
                 process.kill()
@@ -147,6 +155,11 @@ class Stage:
 
     def path(self, name):
         return os.path.join(self.folder, name)
+
+    def aws(self, service, port):
+        client = Aws(service, port)
+        self.connections.append(client)
+        return client
 
     def start(self, name, command, env=None, cwd=None):
         log = open(self.path(name + ".log"), "ab")
