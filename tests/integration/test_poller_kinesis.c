@@ -42,11 +42,11 @@ static void on_checkpoint(void *context, struct poller *poller,
     pthread_mutex_unlock(&stage->lock);
 }
 
-static struct stage *stage_create(void)
+static struct stage *stage_create(const char *faults)
 {
     struct stage *stage = mem_calloc(1, sizeof(*stage));
 
-    local_stage_init(&stage->base, NULL);
+    local_stage_init(&stage->base, faults);
     local_stage_create_stream(&stage->base, "clicks", 1);
     pthread_mutex_init(&stage->lock, NULL);
     stage->trigger = (struct trigger_config){
@@ -130,7 +130,7 @@ static void assert_in_order(const struct stage *stage)
 
 static void test_a_shard_is_read_in_order_and_resumed(void **state)
 {
-    struct stage *stage = stage_create();
+    struct stage *stage = stage_create(NULL);
 
     (void)state;
     local_stage_open_handler(&stage->base, "", 1);
@@ -151,7 +151,7 @@ static void test_a_shard_is_read_in_order_and_resumed(void **state)
 
 static void test_a_stop_under_load_keeps_its_place(void **state)
 {
-    struct stage *stage = stage_create();
+    struct stage *stage = stage_create(NULL);
 
     (void)state;
     stage->trigger.batch_size = 10;
@@ -170,7 +170,7 @@ static void test_a_stop_under_load_keeps_its_place(void **state)
 
 static void test_a_split_shard_ends_behind_its_last_record(void **state)
 {
-    struct stage *stage = stage_create();
+    struct stage *stage = stage_create(NULL);
 
     (void)state;
     local_stage_open_handler(&stage->base, "\"delay_ms\":5", 1);
@@ -187,12 +187,36 @@ static void test_a_split_shard_ends_behind_its_last_record(void **state)
     stage_destroy(stage);
 }
 
+static void test_a_server_with_a_bad_day_costs_time_not_order(void **state)
+{
+    struct stage *stage = stage_create(
+        "GetRecords:error=InternalFailure:rate=0.1 "
+        "GetRecords:error=ProvisionedThroughputExceededException:rate=0.1 "
+        "GetRecords:drop=after:rate=0.05 GetRecords:truncate:rate=0.05 "
+        "GetRecords:expired_iterator:rate=0.1 GetRecords:empty:rate=0.2 "
+        "GetShardIterator:error=InternalFailure:rate=0.2");
+
+    (void)state;
+    stage->trigger.batch_size = 10;
+    local_stage_open_handler(&stage->base, "", 1);
+    local_stage_put(&stage->base, "clicks", "first-", 500, "ann");
+    start(stage);
+    local_stage_wait_handled(&stage->base, "first-", 500);
+    local_stage_put(&stage->base, "clicks", "second-", 500, "ann");
+    local_stage_wait_handled(&stage->base, "second-", 500);
+    stop(stage);
+    assert_int_equal(local_stage_handled(&stage->base, ""), 1000);
+    assert_in_order(stage);
+    stage_destroy(stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_shard_is_read_in_order_and_resumed),
         cmocka_unit_test(test_a_stop_under_load_keeps_its_place),
         cmocka_unit_test(test_a_split_shard_ends_behind_its_last_record),
+        cmocka_unit_test(test_a_server_with_a_bad_day_costs_time_not_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -244,6 +244,39 @@ static void test_results_go_to_their_queue_first(void **state)
     stage_destroy(stage);
 }
 
+/* At least once, whatever the server does; and in the end the queue is empty.
+ */
+static void test_a_server_with_a_bad_day_costs_time_not_messages(void **state)
+{
+    struct stage *stage = stage_create(
+        "orders", "ReceiveMessage:error=InternalError:rate=0.1 "
+                  "ReceiveMessage:drop=after:rate=0.02 "
+                  "ReceiveMessage:truncate:rate=0.05 "
+                  "ReceiveMessage:duplicate:rate=0.05 "
+                  "DeleteMessageBatch:error=InternalError:rate=0.1 "
+                  "DeleteMessageBatch:partial=InternalError:rate=0.1 "
+                  "DeleteMessageBatch:drop=after:rate=0.05");
+    int64_t deadline_ms = local_stage_deadline_ms();
+    size_t visible, hidden;
+
+    (void)state;
+    stage->trigger.visibility_timeout_ms = 2000;
+    stage->trigger.handler.timeout_ms = 500;
+    local_stage_create_queue(&stage->base, "orders");
+    local_stage_open_handler(&stage->base, "", 4);
+    local_stage_send(&stage->base, "orders", "order-", 1000, NULL);
+    start(stage);
+    local_stage_wait_handled(&stage->base, "order-", 1000);
+    for (;;) { // what came twice, and what a cut receive hid
+        local_stage_count(&stage->base, "orders", &visible, &hidden);
+        if (!visible && !hidden)
+            break;
+        local_stage_nap(deadline_ms);
+    }
+    stop(stage);
+    stage_destroy(stage);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +287,7 @@ int main(void)
         cmocka_unit_test(test_a_queue_that_is_not_there_yet_is_waited_for),
         cmocka_unit_test(test_fifo_groups_keep_their_order),
         cmocka_unit_test(test_results_go_to_their_queue_first),
+        cmocka_unit_test(test_a_server_with_a_bad_day_costs_time_not_messages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
