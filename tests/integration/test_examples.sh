@@ -7,7 +7,7 @@ mkdir -p build/demo # where the quickstart keeps its files
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-export HANDLERS="../$build/handlers" TMPDIR="$folder"
+export HANDLERS="$(realpath "$build")/handlers" TMPDIR="$folder"
 export ORDERS_DATABASE="$folder/orders.db"
 for example in config/*.yaml; do
     "$build/pollard" validate -c "$example"
