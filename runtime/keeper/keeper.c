@@ -269,6 +269,19 @@ static void report(struct keeper *keeper)
             shard_poller_report(shard_at(keeper, i));
 }
 
+// Of leases that the next tick forgets.
+static void drop_finished(struct keeper *keeper)
+{
+    for (size_t i = 0; i < leases_count(keeper->leases); i++) {
+        struct lease_held *held = leases_at(keeper->leases, i);
+
+        if (held->is_ours || held->has_reader)
+            continue;
+        shard_poller_destroy(held->context);
+        held->context = NULL;
+    }
+}
+
 static void steer(struct keeper *keeper)
 {
     int64_t now_ms = clock_now_ms(keeper->clock);
@@ -276,11 +289,6 @@ static void steer(struct keeper *keeper)
     for (size_t i = 0; i < leases_count(keeper->leases); i++) {
         struct lease_held *held = leases_at(keeper->leases, i);
 
-        if (!held->is_ours && !held->has_reader) {
-            shard_poller_destroy(held->context);
-            held->context = NULL;
-            continue;
-        }
         if (!held->context)
             held->context = add_shard(keeper, held);
         shard_poller_steer(held->context, now_ms);
@@ -355,6 +363,7 @@ static bool go_round(struct keeper *keeper)
     take_mail(keeper);
     take_orders(keeper);
     report(keeper);
+    drop_finished(keeper);
     leases_tick(keeper->leases);
     steer(keeper);
     list_when_due(keeper);

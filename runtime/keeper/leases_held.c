@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,6 +86,7 @@ void leases_granted(struct leases *leases, const struct lease_row *row)
     struct lease_held *held = mem_calloc(1, sizeof(*held));
     size_t at = position_of(leases, row->shard);
 
+    assert(!leases_find(leases, row->shard));
     held->shard = mem_strdup(row->shard);
     held->epoch = row->epoch;
     held->is_ours = true;

@@ -478,10 +478,10 @@ static void misbehave(struct node *node)
 
     if (chance(world, 600)) {
         world->outages++;
-        node->fault =
-            (struct fault){.kind = FAULT_FULL_DISK,
-                           .after = (int)random_below(&world->random, 4),
-                           .times = (int)random_below(&world->random, 200)};
+        node->fault = (struct fault){
+            .kind = chance(world, 2) ? FAULT_FULL_DISK : FAULT_SYNC,
+            .after = (int)random_below(&world->random, 4),
+            .times = (int)random_below(&world->random, 200)};
     }
     if (chance(world, 1500))
         node->wall_jump_ms = between(world, -3600000, 3600000);
