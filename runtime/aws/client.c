@@ -76,6 +76,7 @@ struct aws_client {
     struct call_list waiting, flying, paused, done;
     struct idle_lane idle[IDLE_LANES]; // the last used last
     size_t idle_count;
+    struct call *spare;      // owned; memory for the next call, or NULL
     const void **no_retries; // owned; owners whose calls are not tried again
     size_t no_retries_count;
 
@@ -265,10 +266,32 @@ static void complete_body(struct aws_request *request)
     request->body = query;
 }
 
+// One call's memory is kept: it is large for malloc's caches, and most clients
+// have one call at a time.
+static struct call *call_create(struct aws_client *client)
+{
+    struct call *call = client->spare;
+
+    if (!call)
+        return mem_calloc(1, sizeof(*call));
+    client->spare = NULL;
+    memset(call, 0, sizeof(*call));
+    return call;
+}
+
+static void call_free(struct aws_client *client, struct call *call)
+{
+    free(call->path);
+    if (client->spare)
+        free(call);
+    else
+        client->spare = call;
+}
+
 static struct call *begin(struct aws_client *client,
                           struct aws_request *request)
 {
-    struct call *call = mem_calloc(1, sizeof(*call));
+    struct call *call = call_create(client);
 
     call->request = *request;
     buffer_init(&request->body, request->body.limit);
@@ -598,8 +621,7 @@ static void hand_out(struct aws_client *client, struct call *call,
 {
     TAILQ_REMOVE(&client->done, call, link);
     *reply = call->reply;
-    free(call->path);
-    free(call);
+    call_free(client, call);
 }
 
 bool aws_client_next(struct aws_client *client, struct aws_reply *reply)
@@ -757,6 +779,7 @@ void aws_client_destroy(struct aws_client *client)
             credentials_cache_leave(client->caches[i], &client->users[i]);
     (void)curl_multi_cleanup(client->multi);
     sigv4_destroy(client->sigv4);
+    free(client->spare);
     free(client->no_retries);
     free(client);
 }

@@ -32,6 +32,7 @@ struct lane {
     // What the handle is set to.
     char *url; // owned
     int64_t timeout_ms;
+    long receive_size;
 
     struct lane_answer answer;
     char date[40]; // the last Date header, and what it means
@@ -324,6 +325,18 @@ static void set_timeout(struct lane *lane, int64_t timeout_ms)
     curl_easy_setopt(lane->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
 }
 
+// An idle queue's long poll keeps its buffer; a shard's answers are large, and
+// none of them waits.
+static void set_receive_size(struct lane *lane, enum aws_service service)
+{
+    long size = service == AWS_KINESIS ? 64 * 1024 : 8 * 1024;
+
+    if (size == lane->receive_size)
+        return;
+    lane->receive_size = size;
+    curl_easy_setopt(lane->easy, CURLOPT_BUFFERSIZE, size);
+}
+
 void lane_load(struct lane *lane, const struct lane_load *load)
 {
     const struct aws_request *request = load->request;
@@ -335,6 +348,7 @@ void lane_load(struct lane *lane, const struct lane_load *load)
     answer_reset(lane);
     set_url(lane, endpoint, path);
     set_timeout(lane, request->timeout_ms);
+    set_receive_size(lane, request->service);
     build_headers(
         lane, load, endpoint->host,
         bytes_of(lane->url + strlen(endpoint->url) - strlen(endpoint->path)));

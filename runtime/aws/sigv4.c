@@ -138,11 +138,15 @@ static void put_path(struct buffer *out, struct bytes path)
     }
 }
 
-// Ends trimmed, inner runs of spaces made one.
+// Ends trimmed, inner runs of spaces made one. Most values have no space.
 static void put_value(struct buffer *out, struct bytes value)
 {
     bool gap = false, any = false;
 
+    if (!memchr(value.data, ' ', value.size)) {
+        buffer_append_bytes(out, value);
+        return;
+    }
     for (size_t i = 0; i < value.size; i++) {
         if (value.data[i] == ' ') {
             gap = any;

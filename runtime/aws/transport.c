@@ -189,8 +189,11 @@ bool transport_explain(CURL *easy, CURLcode rc, const char *detail,
         return error_set(err, ERROR_INVALID,
                          "the server does not speak TLS on this port; is it "
                          "http:// instead of https://?");
-    if (rc == CURLE_URL_MALFORMAT || rc == CURLE_UNSUPPORTED_PROTOCOL)
+    if (rc == CURLE_URL_MALFORMAT)
         return error_set(err, ERROR_INVALID, "%s", detail);
+    if (rc == CURLE_UNSUPPORTED_PROTOCOL || rc == CURLE_WEIRD_SERVER_REPLY)
+        return error_set(err, ERROR_INVALID,
+                         "the server does not speak HTTP (%s)", detail);
     if (rc == CURLE_GOT_NOTHING)
         return error_set(err, ERROR_TRANSIENT,
                          "the server closed the connection without an answer");

@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #define CONNECTIONS 512
 #define REQUEST_LIMIT (16 * 1024 * 1024)
 #define AWAIT_SECONDS 10
+#define TLS_HELLO 0x16
 
 struct connection {
     struct http_server *server;
@@ -120,6 +122,8 @@ static bool read_request(struct connection *connection, struct buffer *in)
         if (more <= 0)
             return false;
         in->size += (size_t)more;
+        if (in->data[0] == TLS_HELLO)
+            return true; // no HTTP, and an answer it gets nevertheless
         end = strstr(buffer_text(in), "\r\n\r\n");
     }
     return true;
@@ -297,6 +301,8 @@ struct http_server *http_server_create(const char *certificate)
 {
     struct http_server *server = mem_calloc(1, sizeof(*server));
 
+    // As the daemon does: OpenSSL writes without MSG_NOSIGNAL.
+    (void)signal(SIGPIPE, SIG_IGN);
     if (certificate)
         server->tls = tls_create(certificate);
     server->fallback = answer_copy(&(struct http_answer){0});
