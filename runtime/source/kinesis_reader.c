@@ -27,7 +27,7 @@
 
 #define FIRST_PAGE_LIMIT 1000
 #define FIRST_AVERAGE_BYTES 1024
-#define PAGE_BYTES (4u * 1024 * 1024) // what a page should weigh
+#define PAGE_BYTES (4u * 1024 * 1024) // where answers may be so large
 
 #define QUIET_READS 10
 #define ASK_AGAIN_MS (30 * 1000)
@@ -44,6 +44,7 @@ void kinesis_reader_init(struct kinesis_reader *reader,
         .random = {.state = options->seed},
         .limit = FIRST_PAGE_LIMIT,
         .page_limit = FIRST_PAGE_LIMIT,
+        .page_bytes = PAGE_BYTES,
         .fitting_limit = KINESIS_RECORDS_LIMIT,
         .average_bytes = FIRST_AVERAGE_BYTES,
     };
@@ -175,7 +176,7 @@ static void note_position(struct kinesis_reader *reader,
 }
 
 // A page is as many records as the poller gets through before the next one is
-// there, up to what fits PAGE_BYTES.
+// there, up to page_bytes.
 static void size_pages(struct kinesis_reader *reader,
                        const struct kinesis_page *page, bool is_dry)
 {
@@ -184,7 +185,9 @@ static void size_pages(struct kinesis_reader *reader,
     if (!page->count)
         return;
     reader->average_bytes = page->bytes / page->count + sizeof(struct record);
-    fitting = PAGE_BYTES / reader->average_bytes;
+    reader->page_bytes =
+        smaller(reader->page_bytes + reader->page_bytes / 16 + 1, PAGE_BYTES);
+    fitting = reader->page_bytes / reader->average_bytes;
     reader->fitting_limit = smaller(larger(fitting, 1), KINESIS_RECORDS_LIMIT);
     if (is_dry && reader->fed)
         reader->page_limit =
@@ -345,6 +348,16 @@ static void doubt(struct kinesis_reader *reader, enum kinesis_call call,
         renew(reader, now_ms);
 }
 
+// The answer was larger than we take.
+static void shrink_pages(struct kinesis_reader *reader, int64_t now_ms)
+{
+    size_t bytes = reader->limit * reader->average_bytes;
+
+    reader->page_bytes = larger(smaller(reader->page_bytes, bytes) / 2, 1);
+    reader->fitting_limit = reader->limit / 2;
+    reader->due_ms = now_ms;
+}
+
 static void retry_server_error(struct kinesis_reader *reader,
                                const struct kinesis_refusal *refusal,
                                int64_t now_ms)
@@ -368,8 +381,7 @@ void kinesis_reader_got_refusal(struct kinesis_reader *reader,
         return;
     }
     if (refusal->over_limit && reader->limit > 1) {
-        reader->fitting_limit = reader->limit / 2;
-        reader->due_ms = now_ms;
+        shrink_pages(reader, now_ms);
         return;
     }
     switch (react(refusal)) {

@@ -77,7 +77,8 @@ struct kinesis_reader {
     unsigned server_errors; // HTTP 5xx in a row on one iterator
     unsigned renewals;      // of the iterator, without a page between
     size_t page_limit;      // grows while the poller runs dry
-    size_t fitting_limit;   // records of the sizes seen that fit a page
+    size_t page_bytes;      // what a page should weigh
+    size_t fitting_limit;   // records of the sizes seen that weigh so much
     size_t average_bytes;   // of a record
     bool fed;               // records have come
     unsigned quiet;         // empty reads at the tip in a row

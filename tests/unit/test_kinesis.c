@@ -584,6 +584,23 @@ static void test_an_answer_over_the_limit_is_asked_for_in_halves(void **state)
     expect_failure(ERROR_INVALID, "GetRecords");
 }
 
+static void test_pages_stay_smaller_after_one_too_large(void **state)
+{
+    (void)state;
+    start_reading();
+    refuse("", 0, ERROR_INVALID);
+    expect_call("GetRecords");
+    answer_page(&(struct page){.first = 1,
+                               .count = 500,
+                               .size = 4096, // 3 KiB of data each
+                               .next = "i1",
+                               .behind = 1});
+    drain();
+    expect_call("GetRecords");
+    expect_body_contains("\"Limit\":16"); // 544001 bytes, not 4 MiB
+    answer_page(&(struct page){.next = "i2"});
+}
+
 // ---- iterators -------------------------------------------------------------
 
 static void test_an_expired_iterator_is_made_anew_behind_the_last(void **state)
@@ -1239,6 +1256,7 @@ int main(void)
         STORY(test_a_poller_that_runs_dry_gets_larger_pages),
         STORY(test_large_records_make_small_pages),
         STORY(test_an_answer_over_the_limit_is_asked_for_in_halves),
+        STORY(test_pages_stay_smaller_after_one_too_large),
         STORY(test_an_expired_iterator_is_made_anew_behind_the_last),
         STORY(test_an_expired_iterator_without_records_starts_over),
         STORY(test_iterators_that_keep_expiring_are_paced),
