@@ -35,6 +35,7 @@ struct http {
 
 static void resume(struct request *request)
 {
+    request->server->has_resumed = true;
     MHD_resume_connection(request->connection);
 }
 
@@ -358,6 +359,11 @@ void http_wait(struct http *http, int wake_fd, int64_t timeout_ms)
                            {.fd = wake_fd, .events = POLLIN}};
     MHD_UNSIGNED_LONG_LONG pending_ms;
 
+    // MHD_get_timeout of libmicrohttpd 0.9.75 does not count a connection that
+    // was resumed inside MHD_run: a send would not wake who waits for it.
+    if (http->server->has_resumed)
+        timeout_ms = 0;
+    http->server->has_resumed = false;
     if (MHD_get_timeout(http->daemon, &pending_ms) == MHD_YES &&
         (int64_t)pending_ms < timeout_ms)
         timeout_ms = (int64_t)pending_ms;
