@@ -127,7 +127,7 @@ build/fuzz/%: tests/fuzz/%.c $(wildcard runtime/*/*.[ch]) | build/deps-fuzz
 	@echo "  FUZZ  $@"
 	$(Q)clang -O1 -g -std=gnu11 -pthread -D_GNU_SOURCE -DPOLLARD_VERSION='"fuzz"' \
 	    -Iruntime -Iruntime/include $(PKG_CFLAGS) -fsanitize=fuzzer,address,undefined \
-	    -o $@ $< $(wildcard runtime/*/*.c) $(PKG_LIBS) -ldl
+	    -o $@ $< $(filter-out runtime/cli/%,$(wildcard runtime/*/*.c)) $(PKG_LIBS) -ldl
 
 # ---- what it is for --------------------------------------------------------
 
