@@ -1,8 +1,8 @@
 /*
  * bench_client: what one call of the AWS client costs its thread: headers,
- * signature, libcurl and system calls, against a responder that answers a canned
- * ReceiveMessage of ten messages. The responder is a thread of its own; only
- * the caller's CPU time counts.
+ * signature, libcurl and system calls, against a responder that answers a
+ * canned ReceiveMessage of ten messages. The responder is a thread of its own;
+ * only the caller's CPU time counts.
  *
  *     bench_client [calls] [in flight]
  */
@@ -67,12 +67,13 @@ static void write_answer(struct responder *responder)
     memset(body, 'x', ANSWER_BODY);
     memcpy(body, "{\"Messages\":\"", 13);
     memcpy(body + ANSWER_BODY - 2, "\"}", 2);
-    responder->answer = mem_printf("HTTP/1.1 200 OK\r\n"
-                                   "x-amzn-RequestId: 0123456789abcdef\r\n"
-                                   "Date: Sun, 22 Nov 2026 15:00:00 GMT\r\n"
-                                   "Content-Type: application/x-amz-json-1.0\r\n"
-                                   "Content-Length: %d\r\n\r\n%s",
-                                   ANSWER_BODY, body);
+    responder->answer =
+        mem_printf("HTTP/1.1 200 OK\r\n"
+                   "x-amzn-RequestId: 0123456789abcdef\r\n"
+                   "Date: Sun, 22 Nov 2026 15:00:00 GMT\r\n"
+                   "Content-Type: application/x-amz-json-1.0\r\n"
+                   "Content-Length: %d\r\n\r\n%s",
+                   ANSWER_BODY, body);
     responder->answer_size = strlen(responder->answer);
     free(body);
 }
@@ -137,19 +138,15 @@ int main(int argc, char **argv)
         pthread_create(&threads[i], NULL, answer_all, &responder);
 
     struct aws_session *session = aws_session_create(
-        &(struct aws_session_options){.config = &config,
-                                      .clock = clock_system(),
-                                      .log = &log},
+        &(struct aws_session_options){
+            .config = &config, .clock = clock_system(), .log = &log},
         &err);
     if (!session) {
         fprintf(stderr, "%s\n", err.message);
         return 1;
     }
-    struct aws_client *client = aws_client_create(
-        &(struct aws_client_options){.session = session,
-                                     .clock = clock_system(),
-                                     .log = &log,
-                                     .seed = 1});
+    struct aws_client *client = aws_client_create(&(struct aws_client_options){
+        .session = session, .clock = clock_system(), .log = &log, .seed = 1});
 
     long failed = run(client, 1000, in_flight); // connections and keys
     getrusage(RUSAGE_THREAD, &before);

@@ -47,10 +47,10 @@ static bool try_once(const struct container *container,
                      struct error *err)
 {
     const struct fetch fetch = {.method = "GET",
-                                      .url = container->url,
-                                      .headers = {authorization},
-                                      .timeout_ms = TIMEOUT_MS,
-                                      .bypass_proxy = true};
+                                .url = container->url,
+                                .headers = {authorization},
+                                .timeout_ms = TIMEOUT_MS,
+                                .bypass_proxy = true};
     struct buffer body;
     int status = 0;
     bool ok = fetch_run(&fetch, tools, &status, &body, err);

@@ -38,13 +38,12 @@ static bool ask(const struct visit *visit, const char *method, const char *path,
 {
     AUTO_FREE char *url = mem_printf("%s%s", visit->imds->url, path);
     const struct fetch fetch = {.method = method,
-                                      .url = url,
-                                      .headers = {header},
-                                      .timeout_ms = visit->imds->timeout_ms,
-                                      .bypass_proxy = true};
+                                .url = url,
+                                .headers = {header},
+                                .timeout_ms = visit->imds->timeout_ms,
+                                .bypass_proxy = true};
 
-    for (long i = 1; !fetch_run(&fetch, visit->tools, status, body, err);
-         i++) {
+    for (long i = 1; !fetch_run(&fetch, visit->tools, status, body, err); i++) {
         buffer_wipe(body);
         if (i >= visit->imds->tries || err->code != ERROR_TRANSIENT ||
             !fetch_pause(visit->tools, PAUSE_MS, err))

@@ -234,10 +234,10 @@ static bool post(const struct role *role, struct signature *signature,
 {
     AUTO_FREE char *url = mem_printf("%s/", role->endpoint->url);
     struct fetch fetch = {.method = "POST",
-                                .url = url,
-                                .headers = {"Content-Type: " FORM},
-                                .body = form,
-                                .timeout_ms = TIMEOUT_MS};
+                          .url = url,
+                          .headers = {"Content-Type: " FORM},
+                          .body = form,
+                          .timeout_ms = TIMEOUT_MS};
     struct buffer body;
     int status = 0;
     bool ok;

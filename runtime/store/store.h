@@ -11,9 +11,10 @@
  * The one kind of store so far is a SQLite file: for workers of one machine,
  * on a local file system. Network file systems are refused, because their locks
  * cannot be trusted. A worker that is frozen in the middle of a write holds up
- * all others until it goes on or is killed. Beside the file lies a folder, PATH-sessions, with a file
- * for each living session that its process keeps locked: when the lock is free
- * the process is gone, and its leases may be taken at once.
+ * all others until it goes on or is killed. Beside the file lies a folder,
+ * PATH-sessions, with a file for each living session that its process keeps
+ * locked: when the lock is free the process is gone, and its leases may be
+ * taken at once.
  *
  * Threads: a struct store belongs to one thread at a time (the stream keeper
  * opens its own) and is one session's; any number may be open on one file, in
