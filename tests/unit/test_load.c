@@ -80,6 +80,7 @@ static struct refused_case {
     {"no room for a version", FIXTURE("no_version"),
      "too short to hold its version"},
     {"an empty member", FIXTURE("empty_member"), "table without handle"},
+    {"a program", "/proc/self/exe", "position-independent executable"},
     {"an undefined symbol", FIXTURE("undefined_symbol"), "nobody_defines_this"},
 };
 
