@@ -67,26 +67,28 @@ static void delist(struct run *run)
         run->next->link = run->link;
 }
 
-/* Half of the visibility that is left when it starts. */
-static int64_t beat_length_ms(const struct batch *batch, int64_t now_ms)
+static int64_t at_least(int64_t value, int64_t least)
 {
-    int64_t visible_ms = CLOCK_NEVER;
-    int64_t length_ms;
-
-    for (size_t i = 0; i < batch->count; i++)
-        visible_ms = clock_earlier(visible_ms, batch->records[i]->visible_ms);
-    if (visible_ms == CLOCK_NEVER)
-        return CLOCK_NEVER;
-    length_ms = (visible_ms - now_ms) / 2;
-    return length_ms > DISPATCH_BEAT_LEAST_MS ? length_ms
-                                              : DISPATCH_BEAT_LEAST_MS;
+    return value > least ? value : least;
 }
 
-static void schedule_beat(struct run *run, int64_t now_ms)
+/* The first beat comes at half of what is left of its records' visibility, the
+ * others at half of a whole one. */
+static void start_beating(struct run *run, int64_t now_ms)
 {
-    run->beats_ms = run->beat_length_ms == CLOCK_NEVER
-                        ? CLOCK_NEVER
-                        : now_ms + run->beat_length_ms;
+    int64_t visible_ms = CLOCK_NEVER, whole_ms = CLOCK_NEVER;
+
+    for (size_t i = 0; i < run->batch->count; i++) {
+        const struct record *record = run->batch->records[i];
+
+        visible_ms = clock_earlier(visible_ms, record->visible_ms);
+        whole_ms =
+            clock_earlier(whole_ms, record->visible_ms - record->received_ms);
+    }
+    if (visible_ms == CLOCK_NEVER) // nothing there to be extended
+        return;
+    run->beats_ms = now_ms + at_least((visible_ms - now_ms) / 2, 0);
+    run->beat_length_ms = at_least(whole_ms / 2, DISPATCH_BEAT_LEAST_MS);
 }
 
 static int64_t run_deadline_ms(const struct run *run)
@@ -102,10 +104,9 @@ void dispatch_start(struct dispatch *dispatch, struct batch *batch,
     run->batch = batch;
     run->started_ms = now_ms;
     run->overruns_ms = now_ms + dispatch->options.timeout_ms;
-    run->beat_length_ms = dispatch->options.heartbeat
-                              ? beat_length_ms(batch, now_ms)
-                              : CLOCK_NEVER;
-    schedule_beat(run, now_ms);
+    run->beats_ms = CLOCK_NEVER;
+    if (dispatch->options.heartbeat)
+        start_beating(run, now_ms);
     dispatch->watch_ms =
         clock_earlier(dispatch->watch_ms, run_deadline_ms(run));
     enlist(&dispatch->runs, run);
@@ -195,7 +196,7 @@ static void watch(struct dispatch *dispatch, struct run *run, int64_t now_ms)
     if (now_ms >= run->beats_ms) {
         source_extend(dispatch->options.source, run->batch->records,
                       run->batch->count, now_ms);
-        schedule_beat(run, now_ms);
+        run->beats_ms = now_ms + run->beat_length_ms;
     }
 }
 

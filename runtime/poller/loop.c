@@ -21,6 +21,8 @@
 // Look again so soon while the lease guard holds batches back: its deadline is
 // moved by another thread, which does not wake us.
 #define LOOP_GUARD_MS 100
+// Visibility that a record needs to start when a heartbeat then extends it.
+#define LOOP_BEAT_NEEDS_MS 5000
 // A source that failed gets so long to settle what it can.
 #define LOOP_FAILED_GRACE_MS 10000
 
@@ -56,6 +58,15 @@ static size_t configured_concurrency(const struct trigger_config *trigger)
     return most > 0 ? (size_t)most : TRIGGER_DEFAULT_CONCURRENCY;
 }
 
+static int64_t needed_visibility_ms(const struct trigger_config *trigger)
+{
+    int64_t timeout_ms = trigger->handler.timeout_ms;
+
+    return trigger->visibility_heartbeat
+               ? clock_earlier(timeout_ms, LOOP_BEAT_NEEDS_MS)
+               : timeout_ms;
+}
+
 static struct pipeline *create_pipeline(const struct loop_options *options)
 {
     const struct trigger_config *trigger = options->trigger;
@@ -70,7 +81,7 @@ static struct pipeline *create_pipeline(const struct loop_options *options)
         .backoff_base_ms = trigger->retry_backoff.base_ms,
         .backoff_maximum_ms = trigger->retry_backoff.maximum_ms,
         .delay_failed = trigger->retry_backoff.given,
-        .batch_time_ms = trigger->handler.timeout_ms,
+        .batch_time_ms = needed_visibility_ms(trigger),
         .seed = options->seed,
     });
 }

@@ -42,9 +42,9 @@ struct pipeline_options {
                           // batch at a time
     int64_t backoff_base_ms, backoff_maximum_ms;
     bool delay_failed;     // queue: failed records get a backoff as visibility
-    int64_t batch_time_ms; // the handler's timeout: a queue's batch whose
-                           // visibility would run out within it is not started
-                           // but returned
+    int64_t batch_time_ms; // what a queue's record needs of its visibility to
+                           // start: the handler's timeout; with less left it
+                           // is returned
     uint64_t seed;
 };
 

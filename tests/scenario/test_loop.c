@@ -427,6 +427,34 @@ static void test_heartbeat_keeps_what_runs_hidden(void **state)
     stage_destroy(stage);
 }
 
+static void test_heartbeat_lets_a_handler_take_its_time(void **state)
+{
+    struct stage *stage = stage_create();
+
+    (void)state;
+    stage->trigger.visibility_heartbeat = true;
+    stage->trigger.handler.timeout_ms = 600000; // far beyond the visibility
+    stage->trigger.maximum_batching_window_in_seconds = 20;
+    push(stage, "a");
+    open_loop(stage);
+    settle_down(stage);
+    pass(stage, 19999);
+    assert_int_equal(fake_handler_running(&stage->handler), 0);
+    pass(stage, 1); // the window is kept
+    assert_int_equal(fake_handler_running(&stage->handler), 1);
+    pass(stage, 4999); // 10 s are left: the first beat at half of that
+    assert_int_equal(message(stage, "a")->extended, 0);
+    pass(stage, 1);
+    assert_int_equal(message(stage, "a")->extended, 1);
+    pass(stage, 14999); // and then at half of all
+    assert_int_equal(message(stage, "a")->extended, 1);
+    pass(stage, 1);
+    assert_int_equal(message(stage, "a")->extended, 2);
+    end_batch(stage, "a", OUTCOME_DONE, NULL);
+    assert_int_equal(message(stage, "a")->receive_count, 1);
+    stage_destroy(stage);
+}
+
 static void test_an_overrun_is_said_once(void **state)
 {
     struct stage *stage = queue_stage("a");
@@ -826,6 +854,7 @@ int main(void)
             test_what_could_not_start_goes_back_and_the_queue_pauses),
         cmocka_unit_test(test_one_fifo_group_runs_in_one_batch_at_a_time),
         cmocka_unit_test(test_heartbeat_keeps_what_runs_hidden),
+        cmocka_unit_test(test_heartbeat_lets_a_handler_take_its_time),
         cmocka_unit_test(test_an_overrun_is_said_once),
         cmocka_unit_test(test_failures_in_a_row_are_counted_not_repeated),
         cmocka_unit_test(test_results_are_accepted_before_the_batch_is_settled),
