@@ -17,8 +17,7 @@
 #include "handler/instance.h"
 #include "handler/load.h"
 
-#define CREATE_RETRY_MS 1000      // after a failed create(), or thread
-#define CREATE_LOG_EVERY_MS 60000 // it is said so
+#define CREATE_RETRY_MS 1000 // after a failed create(), or thread
 
 struct executor {
     // Set when it is made, never changed.
@@ -57,7 +56,6 @@ struct pool {
     size_t serving;             // threads with an instance
     size_t alive;               // threads
     int64_t create_after_ms;    // no create() before; monotonic
-    struct log_repeat failures;
     bool stopping;
 };
 
@@ -70,21 +68,10 @@ static void unstarted(struct invocation *invocation, const char *reason)
                    (int)sizeof(outcome->reason) - 1, reason);
 }
 
-static void say_create_failed(struct pool *pool, const struct error *err)
+// Under the lock.
+static void hold_creation(struct pool *pool)
 {
-    int64_t now_ms = clock_now_ms(pool->clock), suppressed;
-    bool due;
-
-    pthread_mutex_lock(&pool->lock);
-    pool->create_after_ms = now_ms + CREATE_RETRY_MS;
-    due = log_repeat_due(&pool->failures, now_ms, CREATE_LOG_EVERY_MS);
-    suppressed = pool->failures.suppressed;
-    if (due)
-        pool->failures.suppressed = 0;
-    pthread_mutex_unlock(&pool->lock);
-    if (due)
-        log_error(&pool->log, "handler.create_failed", LOG_ERROR(err),
-                  LOG_INT("suppressed", suppressed));
+    pool->create_after_ms = clock_now_ms(pool->clock) + CREATE_RETRY_MS;
 }
 
 static bool have_instance(struct executor *executor, struct error *err)
@@ -95,14 +82,13 @@ static bool have_instance(struct executor *executor, struct error *err)
         return true;
     executor->instance =
         instance_create(pool->library, pool->settings, &pool->log, err);
-    if (!executor->instance) {
-        say_create_failed(pool, err);
-        return false;
-    }
     pthread_mutex_lock(&pool->lock);
-    pool->serving++;
+    if (executor->instance)
+        pool->serving++;
+    else
+        hold_creation(pool);
     pthread_mutex_unlock(&pool->lock);
-    return true;
+    return executor->instance != NULL;
 }
 
 static void run(struct executor *executor, struct invocation *invocation)
@@ -218,7 +204,7 @@ static bool launch(struct executor *executor, struct error *err)
         executor->work = NULL;
         executor->next = pool->vacant;
         pool->vacant = executor;
-        pool->create_after_ms = clock_now_ms(pool->clock) + CREATE_RETRY_MS;
+        hold_creation(pool);
         return error_set(err, ERROR_TRANSIENT, "start a thread: %s",
                          strerror(rc));
     }

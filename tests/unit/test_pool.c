@@ -255,7 +255,6 @@ static void test_an_instance_that_cannot_be_had(void **state)
     expect_back(f, 1, OUTCOME_UNSTARTED);
     assert_contains(refused->invocation.outcome.reason,
                     "create() failed: too many connections");
-    assert_int_equal(logged(f, "handler.create_failed"), 1);
     assert_int_equal(handler_concurrency(f->invoker.handler), 1);
 
     // For a second nobody tries again: the next one waits for an instance.
@@ -269,7 +268,7 @@ static void test_an_instance_that_cannot_be_had(void **state)
     fixture_destroy(f);
 }
 
-static void test_create_is_tried_again_and_told_once_a_minute(void **state)
+static void test_create_is_tried_again_after_a_second(void **state)
 {
     struct fixture *f = fixture_create("{\"instances\":1}", 2);
     struct shipment *running = send_into_gate(f, 1), *refused;
@@ -279,20 +278,15 @@ static void test_create_is_tried_again_and_told_once_a_minute(void **state)
     for (int i = 0; i < 3; i++) {
         refused = send_into_gate(f, 2);
         expect_back(f, 1, OUTCOME_UNSTARTED);
-        assert_int_equal(logged(f, "handler.create_failed"), 1);
         shipment_destroy(refused);
-        sim_clock_advance(&f->sim, 1000);
+        sim_clock_advance(&f->sim, 999);
+        assert_int_equal(handler_concurrency(f->invoker.handler), 1);
+        sim_clock_advance(&f->sim, 1);
         assert_int_equal(handler_concurrency(f->invoker.handler), 2);
     }
-    sim_clock_advance(&f->sim, 60000);
-    refused = send_into_gate(f, 2);
-    expect_back(f, 1, OUTCOME_UNSTARTED);
     gate_open(&f->gate);
-    expect_back(f, 1, OUTCOME_TIMED_OUT); // it sat there for over a minute
-    assert_int_equal(logged(f, "handler.create_failed"), 2);
-    assert_int_equal(logged(f, "suppressed=2"), 1);
+    expect_back(f, 1, OUTCOME_DONE);
     shipment_destroy(running);
-    shipment_destroy(refused);
     fixture_destroy(f);
 }
 
@@ -476,7 +470,7 @@ int main(void)
         cmocka_unit_test(test_stop_finishes_what_runs_and_returns_the_rest),
         cmocka_unit_test(test_stop_before_anything_was_started),
         cmocka_unit_test(test_an_instance_that_cannot_be_had),
-        cmocka_unit_test(test_create_is_tried_again_and_told_once_a_minute),
+        cmocka_unit_test(test_create_is_tried_again_after_a_second),
         cmocka_unit_test(test_a_thread_that_cannot_be_had),
         cmocka_unit_test(test_threads_bear_the_triggers_name),
         cmocka_unit_test(test_a_first_instance_that_fails_stops_the_start),
