@@ -6,15 +6,10 @@
 #ifndef POLLARD_CREDENTIALS_STS_H
 #define POLLARD_CREDENTIALS_STS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "base/bytes.h"
-
-struct credentials;
 struct credentials_provider;
 struct endpoint;
-struct error;
 
 struct credentials_role {
     const struct endpoint *endpoint; // of STS; borrowed, outlives the provider
@@ -33,9 +28,5 @@ credentials_sts_create_role(const struct credentials_role *role,
 struct credentials_provider *
 credentials_sts_create_web_identity(const struct credentials_role *role,
                                     const char *token_file);
-
-/* The Credentials element of an answer. Pure. */
-bool credentials_sts_read(struct bytes xml, struct credentials *credentials,
-                          struct error *err);
 
 #endif

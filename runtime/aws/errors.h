@@ -19,7 +19,7 @@
 #include "base/error.h"
 
 #define ERRORS_CODE_SIZE 96
-#define ERRORS_TEXT_SIZE 272
+#define ERRORS_TEXT_SIZE 272 // of an error_claim's text, at the least
 
 struct errors_answer { // all borrowed
     int status;

@@ -13,7 +13,6 @@
 
 #define LINES 8
 #define LINES_LIMIT (4 * 1024 * 1024) // more than any source of tokens gives
-#define FIRST_CHUNK 4096 // where the server does not say how much comes
 #define DEFAULT_TIMEOUT_MS 30000
 
 struct lane {
@@ -34,9 +33,7 @@ struct lane {
     int64_t timeout_ms;
     long receive_size;
 
-    struct lane_answer answer;
-    char date[40]; // the last Date header, and what it means
-    int64_t date_ms;
+    struct answer answer;
     char detail[CURL_ERROR_SIZE];
 };
 
@@ -52,145 +49,6 @@ static const char *const target_prefixes[AWS_SERVICE_COUNT] = {
     [AWS_KINESIS] = "Kinesis_20131202.",
     [AWS_STS] = "", // speaks Query only
 };
-
-// ---- the answer
-
-static void keep(char *place, size_t size, struct bytes value)
-{
-    if (value.size >= size)
-        value.size = size - 1;
-    memcpy(place, value.data, value.size);
-    place[value.size] = '\0';
-}
-
-static int64_t read_number(struct bytes text)
-{
-    int64_t number = 0;
-
-    if (!text.size || text.size > 15)
-        return -1;
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return -1;
-        number = number * 10 + (text.data[i] - '0');
-    }
-    return number;
-}
-
-// The same second's Date is not parsed twice.
-static void read_date(struct lane *lane, struct bytes value)
-{
-    if (strlen(lane->date) != value.size ||
-        memcmp(lane->date, value.data, value.size) != 0) {
-        keep(lane->date, sizeof(lane->date), value);
-        lane->date_ms = (int64_t)curl_getdate(lane->date, NULL);
-        if (lane->date_ms >= 0)
-            lane->date_ms *= 1000;
-    }
-    lane->answer.date_ms = lane->date_ms;
-}
-
-// False: more than the limit is on its way.
-static bool expect_size(struct lane *lane, struct bytes value)
-{
-    struct buffer *body = &lane->answer.body;
-    int64_t size = read_number(value);
-
-    if (size > (int64_t)body->limit) {
-        lane->answer.over_limit = true;
-        return false;
-    }
-    if (size > 0 && !body->size)
-        (void)buffer_reserve(body, (size_t)size);
-    return true;
-}
-
-static bool is_named(struct bytes name, const char *wanted)
-{
-    return !strncasecmp(name.data, wanted, name.size) && !wanted[name.size];
-}
-
-static bool read_header(struct lane *lane, struct bytes name,
-                        struct bytes value)
-{
-    struct lane_answer *answer = &lane->answer;
-
-    switch (name.data[0] | 0x20) {
-    case 'c':
-        return !is_named(name, "content-length") || expect_size(lane, value);
-    case 'd':
-        if (is_named(name, "date"))
-            read_date(lane, value);
-        return true;
-    case 'a':
-        answer->has_age |= is_named(name, "age");
-        return true;
-    case 'x':
-        if (is_named(name, "x-amzn-requestid"))
-            keep(answer->request_id, sizeof(answer->request_id), value);
-        else if (is_named(name, "x-amzn-errortype"))
-            keep(answer->error_type, sizeof(answer->error_type), value);
-        else if (is_named(name, "x-amzn-query-error"))
-            keep(answer->query_error, sizeof(answer->query_error), value);
-        else if (is_named(name, "x-amz-retry-after"))
-            answer->retry_after_ms = read_number(value);
-        return true;
-    default:
-        return true;
-    }
-}
-
-static struct bytes trim(const char *from, const char *to)
-{
-    while (from < to && (*from == ' ' || *from == '\t'))
-        from++;
-    while (from < to && strchr(" \t\r\n", to[-1]))
-        to--;
-    return (struct bytes){from, (size_t)(to - from)};
-}
-
-// A size other than the one given ends the transfer.
-static size_t on_header(char *data, size_t unit, size_t count, void *context)
-{
-    struct lane *lane = context;
-    const char *colon = memchr(data, ':', count);
-
-    (void)unit;
-    lane->answer.has_begun = true;
-    if (!colon || colon == data)
-        return count;
-    return read_header(lane, (struct bytes){data, (size_t)(colon - data)},
-                       trim(colon + 1, data + count))
-               ? count
-               : 0;
-}
-
-static size_t on_body(char *data, size_t unit, size_t count, void *context)
-{
-    struct lane_answer *answer = &((struct lane *)context)->answer;
-
-    (void)unit;
-    if (!answer->body.data && count < FIRST_CHUNK &&
-        answer->body.limit >= FIRST_CHUNK)
-        (void)buffer_reserve(&answer->body, FIRST_CHUNK);
-    buffer_append(&answer->body, data, count);
-    answer->over_limit = !buffer_ok(&answer->body);
-    return answer->over_limit ? 0 : count;
-}
-
-static void answer_reset(struct lane *lane)
-{
-    struct lane_answer *answer = &lane->answer;
-
-    buffer_finish(&answer->body);
-    answer->body.limit = aws_session_response_limit(lane->session);
-    answer->has_begun = answer->over_limit = answer->has_age = false;
-    answer->date_ms = answer->retry_after_ms = -1;
-    answer->error_type[0] = answer->query_error[0] = '\0';
-    answer->request_id[0] = lane->detail[0] = '\0';
-}
-
-// ---- the request
 
 static void put_line(struct lane *lane, const char *name, const char *prefix,
                      const char *value)
@@ -345,7 +203,8 @@ void lane_load(struct lane *lane, const struct lane_load *load)
     const char *path = request->path ? request->path : "/";
 
     lane->owner = load->owner;
-    answer_reset(lane);
+    answer_reset(&lane->answer, aws_session_response_limit(lane->session));
+    lane->detail[0] = '\0';
     set_url(lane, endpoint, path);
     set_timeout(lane, request->timeout_ms);
     set_receive_size(lane, request->service);
@@ -367,17 +226,16 @@ struct lane *lane_create(struct aws_session *session, struct sigv4 *sigv4)
     lane->session = session;
     lane->sigv4 = sigv4;
     lane->easy = easy;
-    lane->date_ms = -1;
     buffer_init(&lane->text, LINES_LIMIT);
     buffer_init(&lane->authorization, LINES_LIMIT);
     transport_prepare(aws_session_transport(session), easy);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, lane);
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, lane->lines);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, lane);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, lane);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, answer_on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, &lane->answer);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, answer_on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, &lane->answer);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, lane->detail);
     return lane;
 }
@@ -387,7 +245,7 @@ void lane_destroy(struct lane *lane)
     if (!lane)
         return;
     curl_easy_cleanup(lane->easy);
-    buffer_finish(&lane->answer.body);
+    answer_finish(&lane->answer);
     // The lines hold the session token.
     buffer_wipe(&lane->text);
     buffer_finish(&lane->authorization);
@@ -413,7 +271,7 @@ void *lane_owner(const struct lane *lane)
     return lane->owner;
 }
 
-const struct lane_answer *lane_answer(const struct lane *lane)
+const struct answer *lane_answer(const struct lane *lane)
 {
     return &lane->answer;
 }

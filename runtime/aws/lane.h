@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "aws/answer.h"
 #include "aws/client.h"
 
 struct credentials;
@@ -40,17 +41,8 @@ struct lane_load {
 void lane_load(struct lane *lane, const struct lane_load *load);
 void *lane_owner(const struct lane *lane);
 
-struct lane_answer {
-    struct buffer body;     // the lane's; take it with lane_take_body
-    bool has_begun;         // a first byte came
-    bool over_limit;        // the transfer was ended for it
-    bool has_age;           // out of a cache
-    int64_t date_ms;        // -1: none
-    int64_t retry_after_ms; // -1: none
-    char error_type[128], query_error[128], request_id[64]; // "" if none
-};
-
-const struct lane_answer *lane_answer(const struct lane *lane);
+/* What has arrived; the lane's. */
+const struct answer *lane_answer(const struct lane *lane);
 void lane_take_body(struct lane *lane, struct buffer *body);
 
 /* libcurl's own words on what went wrong, or "". */

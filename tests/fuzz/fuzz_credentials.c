@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "aws/credentials_process.h"
-#include "aws/credentials_sts.h"
+#include "aws/sts_answer.h"
 #include "base/error.h"
 #include "base/mem.h"
 
@@ -33,8 +33,7 @@ static void speak(char who, struct bytes text)
     int64_t wall_ms;
 
     if (who == 's')
-        check(credentials_sts_read(text, &credentials, &err), &credentials,
-              &err);
+        check(sts_answer_read(text, &credentials, &err), &credentials, &err);
     else if (who == 'j')
         check(credentials_read_json(text, "Token", &credentials, &err),
               &credentials, &err);

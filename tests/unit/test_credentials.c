@@ -1,7 +1,7 @@
 #include "aws/credentials.h"
 
 #include "aws/credentials_process.h"
-#include "aws/credentials_sts.h"
+#include "aws/sts_answer.h"
 #include "base/mem.h"
 #include "test.h"
 
@@ -146,7 +146,7 @@ static void test_xml(void **state)
     const struct xml_case *c = *state;
     struct credentials credentials = {0};
     struct error err = {0};
-    bool ok = credentials_sts_read(bytes_of(c->text), &credentials, &err);
+    bool ok = sts_answer_read(bytes_of(c->text), &credentials, &err);
 
     if (!c->ok) {
         assert_fails(ok, &err, ERROR_INVALID);
