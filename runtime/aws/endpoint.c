@@ -90,7 +90,7 @@ static const struct partition *partition_of(const char *region)
     const struct partition *partition = partitions;
 
     while (strncmp(region, partition->region_prefix,
-                   strlen(partition->region_prefix)))
+                   strlen(partition->region_prefix)) != 0)
         partition++;
     return partition;
 }

@@ -37,7 +37,7 @@ static bool after_word(struct bytes section, const char *word,
 {
     size_t size = strlen(word);
 
-    if (section.size <= size || memcmp(section.data, word, size) ||
+    if (section.size <= size || memcmp(section.data, word, size) != 0 ||
         !strchr(" \t", section.data[size]))
         return false;
     section.data += size;

@@ -274,7 +274,8 @@ static struct drain_case {
      "*Message*:truncate:rate=0.05; *Message*:html:rate=0.03; "
      "*Message*:error_in_200=InternalFailure:rate=0.03",
      AWS_SQS_JSON, 1000},
-    {"entries that fail", "*:partial=InternalFailure:rate=0.2", AWS_SQS_AUTO, -1},
+    {"entries that fail", "*:partial=InternalFailure:rate=0.2", AWS_SQS_AUTO,
+     -1},
     {"duplicates and broken digests",
      "ReceiveMessage:duplicate:rate=0.1; "
      "ReceiveMessage:broken_md5:rate=0.1",
