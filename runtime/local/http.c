@@ -31,11 +31,15 @@ struct http {
 
     // Server thread only.
     bool stopping;
+    bool resumed; // since http_run began
 };
 
+// It runs in the next http_run. Nothing else says so: with an event loop of our
+// own, libmicrohttpd neither signals its epoll descriptor nor shortens
+// MHD_get_timeout.
 static void resume(struct request *request)
 {
-    request->server->has_resumed = true;
+    ((struct http *)request->transport)->resumed = true;
     MHD_resume_connection(request->connection);
 }
 
@@ -82,6 +86,7 @@ static void *on_request_line(void *context, const char *uri,
     const char *query = strchr(uri, '?');
 
     (void)connection;
+    request->transport = http;
     if (query)
         request->head.query =
             bytes_of(arena_copy(&request->arena, bytes_of(query + 1)));
@@ -359,19 +364,15 @@ void http_wait(struct http *http, int wake_fd, int64_t timeout_ms)
                            {.fd = wake_fd, .events = POLLIN}};
     MHD_UNSIGNED_LONG_LONG pending_ms;
 
-    // MHD_get_timeout of libmicrohttpd 0.9.75 does not count a connection that
-    // was resumed inside MHD_run: a send would not wake who waits for it.
-    if (http->server->has_resumed)
-        timeout_ms = 0;
-    http->server->has_resumed = false;
     if (MHD_get_timeout(http->daemon, &pending_ms) == MHD_YES &&
         (int64_t)pending_ms < timeout_ms)
         timeout_ms = (int64_t)pending_ms;
-    if (timeout_ms > 0)
+    if (timeout_ms > 0 && !http->resumed)
         (void)poll(fds, 2, (int)timeout_ms);
 }
 
 void http_run(struct http *http)
 {
+    http->resumed = false;
     (void)MHD_run(http->daemon);
 }

@@ -270,7 +270,7 @@ enum step request_fail(struct request *request, enum api_error error,
 const struct fault *request_fault(struct request *request,
                                   enum fault_action action)
 {
-    if (list_is_empty(&request->server->faults.list) || !request->operation)
+    if (request->spared || !request->operation)
         return NULL;
     return faults_strike(&request->server->faults, action,
                          bytes_of(request->operation->name), request->resource);

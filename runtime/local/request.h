@@ -82,11 +82,12 @@ struct reply {
 
 struct request {
     // The transport's.
-    void *connection;
+    void *transport, *connection;
     void (*resume)(struct request *request);
     struct request_head head;
     struct buffer body;
     bool parked;
+    bool spared; // of faults: it is the process' own
 
     struct server *server; // borrowed
     struct list link;      // in server.requests

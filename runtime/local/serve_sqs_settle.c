@@ -79,9 +79,9 @@ static bool hide(struct request *request, struct queue *queue,
                  struct sqs_problem *problem)
 {
     int64_t now_ms = request->server->now_ms;
+    int64_t held_s = (now_ms - message->received_ms) / 1000;
 
-    if (now_ms + visibility_ms - message->received_ms >
-        QUEUE_VISIBILITY_LIMIT_MS)
+    if (held_s * 1000 + visibility_ms > QUEUE_VISIBILITY_LIMIT_MS)
         return serve_sqs_problem(
             request, problem, API_INVALID_PARAMETER,
             "Value %lld for parameter VisibilityTimeout is "

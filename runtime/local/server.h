@@ -7,7 +7,6 @@
 #ifndef POLLARD_LOCAL_SERVER_H
 #define POLLARD_LOCAL_SERVER_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/log.h"
@@ -44,7 +43,6 @@ struct server {
     struct faults faults;
     struct list requests; // every one that is alive
     struct list replies;  // buffers to use again
-    bool has_resumed;     // a parked request is to run again, now
 };
 
 struct server_options {
