@@ -358,7 +358,7 @@ int64_t loop_deadline_ms(const struct loop *loop, int64_t now_ms)
     if (loop->options.destination)
         deadline_ms = clock_earlier(
             deadline_ms, destination_deadline_ms(loop->options.destination));
-    if (loop->failed)
+    if (loop->failed && !pipeline_running(loop->pipeline))
         deadline_ms =
             clock_earlier(deadline_ms, loop->failed_ms + LOOP_FAILED_GRACE_MS);
     return clock_earlier(deadline_ms, starts_ms);

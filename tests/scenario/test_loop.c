@@ -656,7 +656,9 @@ static void test_a_failed_source_ends_it_with_its_error(void **state)
     settle_down(stage);
     error_set(&stage->source->error, ERROR_DENIED, "access denied");
     settle_down(stage);
+    pass(stage, 20000);
     assert_false(loop_is_over(stage->loop)); // user code still runs
+    assert_true(loop_deadline_ms(stage->loop, stage->now_ms) > stage->now_ms);
     end_batch(stage, "a", OUTCOME_DONE, NULL);
     end_batch(stage, "c", OUTCOME_DONE, NULL);
     assert_true(loop_is_over(stage->loop));

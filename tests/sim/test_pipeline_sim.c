@@ -188,8 +188,10 @@ static size_t start_batch(struct world *world)
 {
     struct batch *batch = pipeline_next_batch(world->pipeline, world->now_ms);
 
-    if (!batch)
+    if (!batch) { // and the loop may sleep
+        assert_true(pipeline_deadline_ms(world->pipeline) > world->now_ms);
         return 0;
+    }
     assert_false(world->stopped);
     check_batch_limits(world, batch);
     for (size_t i = 0; i < batch->count; i++) {
