@@ -193,10 +193,10 @@ void aws_client_send(struct aws_client *client, struct aws_request *request)
     (void)begin(client, request);
 }
 
-static bool may_retry(const struct aws_client *client, const struct call *call)
+static bool is_patient(const struct aws_client *client, const void *owner)
 {
     for (size_t i = 0; i < client->no_retries_count; i++)
-        if (client->no_retries[i] == call->request.owner)
+        if (client->no_retries[i] == owner)
             return false;
     return true;
 }
@@ -220,7 +220,7 @@ static void land(struct aws_client *client, struct call *call, CURLcode rc)
         .random = &client->random,
         .credentials_source =
             credentials_cache_source(client->caches[call->request.service]),
-        .may_retry = may_retry(client, call)};
+        .may_retry = is_patient(client, call->request.owner)};
 
     switch (call_land(call, &judge, rc)) {
     case CALL_SUCCEEDS:
@@ -315,7 +315,9 @@ static void sleep_until(struct aws_client *client, int64_t deadline_ms)
 
 void aws_client_wait(struct aws_client *client, int64_t timeout_ms)
 {
-    int64_t deadline_ms = now_ms(client) + timeout_ms;
+    int64_t now = now_ms(client);
+    int64_t deadline_ms =
+        timeout_ms < CLOCK_NEVER - now ? now + timeout_ms : CLOCK_NEVER;
 
     drive(client);
     while (!has_news(client) && now_ms(client) < deadline_ms) {
@@ -389,6 +391,8 @@ void aws_client_no_more_retries(struct aws_client *client, const void *owner)
 {
     struct call *call, *next;
 
+    if (!is_patient(client, owner))
+        return;
     client->no_retries =
         mem_realloc(client->no_retries, client->no_retries_count + 1,
                     sizeof(client->no_retries[0]));

@@ -12,8 +12,12 @@
  *
  * Connections are reused. Each call is retried as wire.md section 8 says (token
  * bucket per client, full jitter, x-amz-retry-after), within max_attempts;
- * retries wait in the same loop. Errors are classified by AWS's code, never by
- * the status alone (wire.md sections 1.7, 2.9, 8.2).
+ * retries wait in the same loop. Beside the counted attempts a call gets one
+ * more when a kept connection turned out dead, when the server's clock explains
+ * a refusal, and when it refused credentials and others could be had. While
+ * there are no credentials yet, calls wait in here and never block. Errors are
+ * classified by AWS's code, never by the status alone (wire.md sections 1.7,
+ * 2.9, 8.2).
  *
  * Threads: everything is the owner thread's, but for aws_client_wake.
  */
@@ -40,7 +44,8 @@ struct aws_request {
     enum aws_service service;
     enum aws_protocol protocol;
     const char *operation; // static text: "ReceiveMessage"
-    struct buffer body;    // moved: the client frees it
+    struct buffer body;    // moved: the client frees it. Empty: no members. A
+                           // Query's Action and Version are put in front of it
     const char *path;      // NULL: "/". Copied. (Query on servers that want
                            // the queue's path)
     int64_t timeout_ms;    // of one attempt, in all; 0: 30 s
@@ -58,7 +63,8 @@ struct aws_reply {
     struct buffer body; // owned by the reply; move it out to keep it
     struct error
         error;     // when not ok: "ReceiveMessage http://..: <code>: <text>"
-    char code[96]; // AWS's code without prefix: "QueueDoesNotExist"; "" if none
+    char code[96]; // AWS's code without prefix, by its name in JSON (errors.h):
+                   // "QueueDoesNotExist"; "" if none
     bool not_json; // an error whose body was neither JSON nor CBOR: a hint
                    // that the server speaks another protocol
     bool over_limit; // the answer was larger than the session allows
