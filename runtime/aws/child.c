@@ -21,24 +21,27 @@ struct child {
 };
 
 // A process group of its own, so that what it starts can be ended with it; no
-// descriptors and no blocked signals of ours.
+// descriptors and no blocked or ignored signals of ours.
 static int spawn(char **words, const int pipes[2][2], pid_t *pid)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
-    sigset_t none;
+    sigset_t none, all;
     int rc;
 
     sigemptyset(&none);
+    sigfillset(&all);
     posix_spawn_file_actions_init(&files);
     posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&files, pipes[0][1], 1);
     posix_spawn_file_actions_adddup2(&files, pipes[1][1], 2);
     posix_spawn_file_actions_addclosefrom_np(&files, 3);
     posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP |
+                                              POSIX_SPAWN_SETSIGMASK |
+                                              POSIX_SPAWN_SETSIGDEF);
     posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setsigdefault(&attributes, &all);
     rc = posix_spawnp(pid, words[0], &files, &attributes, words, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);

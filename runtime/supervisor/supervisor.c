@@ -68,8 +68,10 @@ void supervisor_block_signals(void)
 
     signal_set(&set);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
-    // A peer that hangs up is an error of a write, and no reason to die.
+    // A peer that hangs up, or a file that may grow no more, is an error of a
+    // write, and no reason to die.
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
 }
 
 // Any thread: something ended.

@@ -186,8 +186,9 @@ class Stage:
         process = self.start_server("local", [self.build + "/pollard", "local", "--port", str(port), *arguments], port)
         return process, port
 
-    def start_pollard(self, config, name="pollard", command=()):
-        env = {"AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
+    def start_pollard(self, config, name="pollard", command=(), env=None):
+        env = {"AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1",
+               **(env or {})}
         return self.start(name, [*command, self.build + "/pollard", "run", "-c", config, "--log-format", "json"], env)
 
     def write(self, name, text):
