@@ -106,7 +106,6 @@ static struct leases *create_leases(struct keeper *keeper,
     return leases_create(
         &(struct leases_options){.path = store->sqlite.path,
                                  .application = application,
-                                 .stream = keeper->trigger->source.name,
                                  .name = options->store_session,
                                  .start = start_of(keeper),
                                  .duration_ms = store->lease_duration_ms,
@@ -199,19 +198,22 @@ static void listing_failed(struct keeper *keeper, const struct error *err,
 
 static void take_listing(struct keeper *keeper, int64_t now_ms)
 {
-    struct kinesis_shards shards = {0};
+    struct listing listing = {0};
     struct error err = {0};
 
-    if (!lister_take(keeper->lister, &shards, &err)) {
+    if (!lister_take(keeper->lister, &listing, &err)) {
         listing_failed(keeper, &err, now_ms);
         return;
     }
     keeper->listing_ms = now_ms + LISTING_MS - LISTING_MS / 10 +
                          (int64_t)random_below(&keeper->random, LISTING_MS / 5);
     say_found(keeper);
-    if (!keeper->is_draining && !leases_listed(keeper->leases, &shards))
-        keeper->listing_ms = now_ms + LISTING_SOON_MS;
-    kinesis_shards_finish(&shards);
+    if (!keeper->is_draining) {
+        leases_set_stream(keeper->leases, listing.stream);
+        if (!leases_listed(keeper->leases, &listing.shards))
+            keeper->listing_ms = now_ms + LISTING_SOON_MS;
+    }
+    listing_finish(&listing);
 }
 
 static void take_mail(struct keeper *keeper)

@@ -56,6 +56,7 @@ void leases_destroy(struct leases *leases)
     plan_destroy(leases->plan);
     membership_destroy(leases->membership);
     free(leases->stream);
+    free(leases->next_stream);
     free(leases);
 }
 
@@ -222,6 +223,43 @@ static void flush(struct leases *leases)
     write_dirty(leases, count);
 }
 
+bool leases_let_all_go(const struct leases *leases)
+{
+    return leases->is_draining || leases->next_stream;
+}
+
+static void stop_reading(struct leases *leases)
+{
+    for (size_t i = 0; i < leases->count; i++)
+        leases->held[i]->should_read = false;
+}
+
+static void change_stream(struct leases *leases)
+{
+    if (!leases->next_stream || leases->count)
+        return;
+    free(leases->stream);
+    leases->stream = leases->next_stream;
+    leases->next_stream = NULL;
+    leases->look_due_ms = 0;
+}
+
+void leases_set_stream(struct leases *leases, const char *stream)
+{
+    const char *current =
+        leases->next_stream ? leases->next_stream : leases->stream;
+
+    if (current && !strcmp(current, stream))
+        return;
+    if (current)
+        log_warn(&leases->log, "stream.recreated", LOG_STR("now", stream),
+                 LOG_STR("was", current));
+    free(leases->next_stream);
+    leases->next_stream = mem_strdup(stream);
+    stop_reading(leases);
+    change_stream(leases);
+}
+
 static void announce_drain(struct leases *leases)
 {
     if (!leases->is_draining || leases->has_drained ||
@@ -247,6 +285,7 @@ void leases_tick(struct leases *leases)
     if (leases->has_left)
         return;
     leases_forget_finished(leases);
+    change_stream(leases);
     if (!membership_is_joined(leases->membership)) {
         leases->has_left = leases->is_draining && !leases->count;
         if (leases->is_draining || !join(leases))
@@ -354,8 +393,7 @@ void leases_abandon(struct leases *leases, struct lease_held *held)
 void leases_drain(struct leases *leases)
 {
     leases->is_draining = true;
-    for (size_t i = 0; i < leases->count; i++)
-        leases->held[i]->should_read = false;
+    stop_reading(leases);
 }
 
 bool leases_have_left(const struct leases *leases)

@@ -66,7 +66,7 @@ struct lease_held {
 
 struct leases_options {
     const char *path, *application; // of the store; copied
-    const char *stream;             // copied
+    const char *stream;             // copied; NULL: leases_set_stream says
     const char *name;               // of this process; copied
     struct lineage_start start;
     int64_t duration_ms, heartbeat_ms, flush_ms; // leases.md 4.4
@@ -107,6 +107,10 @@ void leases_reader_ended(struct leases *leases, struct lease_held *held,
 
 /* Its reader hangs: let others have it. */
 void leases_abandon(struct leases *leases, struct lease_held *held);
+
+/* Whose leases to keep from now on. Those of another stream are let go first.
+ */
+void leases_set_stream(struct leases *leases, const char *stream);
 
 /* A shard ended or is missing, and only a listing shows what follows. */
 bool leases_want_listing(const struct leases *leases);

@@ -28,7 +28,7 @@ static bool waits_for_listing(const struct leases *leases,
                               const struct lease_held *held)
 {
     return held->is_ours && !held->has_reader && !held->is_dirty &&
-           !leases->is_draining &&
+           !leases_let_all_go(leases) &&
            (held->end == LEASE_END_SHARD || held->end == LEASE_END_MISSING);
 }
 
@@ -166,7 +166,7 @@ bool leases_listed(struct leases *leases, const struct kinesis_shards *shards)
     enum store_result result;
     bool ok;
 
-    if (!membership_is_joined(leases->membership))
+    if (!membership_is_joined(leases->membership) || leases_let_all_go(leases))
         return false;
     result =
         store_lease_list(leases_store(leases), leases->stream, &rows, &err);

@@ -90,7 +90,7 @@ void leases_granted(struct leases *leases, const struct lease_row *row)
     held->shard = mem_strdup(row->shard);
     held->epoch = row->epoch;
     held->is_ours = true;
-    held->should_read = !leases->is_draining;
+    held->should_read = !leases_let_all_go(leases);
     held->begin = mem_strdup(row->checkpoint);
     held->timestamp_ms = row->start_timestamp_ms;
     if (is_sequence(row->checkpoint))

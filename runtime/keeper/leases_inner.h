@@ -19,13 +19,14 @@ struct plan;
 
 struct leases {
     // Never changed after leases_create.
-    char *stream; // owned
     struct lineage_start start;
     int64_t duration_ms, look_ms, flush_ms;
     const struct clock *clock;
     struct log log;
 
     // The keeper's.
+    char *stream;                  // owned; NULL: not known yet
+    char *next_stream;             // owned; once all of this one are let go
     struct membership *membership; // owned
     struct plan *plan;             // owned; of this session, NULL: not joined
     struct lease_held **held;      // owned, as what it points at; by shard
@@ -43,6 +44,9 @@ bool leases_answered(struct leases *leases, enum store_result result,
                      const struct error *err);
 struct lease_token leases_token(const struct leases *leases,
                                 const struct lease_held *held);
+
+/* Nothing is taken any more: all is let go. */
+bool leases_let_all_go(const struct leases *leases);
 
 /* leases_held.c. Add one; it may start at once. */
 void leases_granted(struct leases *leases, const struct lease_row *row);

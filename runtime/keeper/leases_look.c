@@ -151,7 +151,7 @@ static void act(struct leases *leases, const struct lease_rows *rows,
 
         if (is_unknown_grant(leases, row))
             leases_granted(leases, row);
-        else if (leases->is_draining)
+        else if (leases_let_all_go(leases))
             continue;
         else if (moves[i] == PLAN_ACQUIRE)
             claims[count++] =
@@ -180,12 +180,16 @@ static bool look_at_leases(struct leases *leases)
 {
     struct lease_rows rows = {0};
     struct error err = {0};
-    enum store_result result =
-        store_lease_list(leases_store(leases), leases->stream, &rows, &err);
-    int64_t now_ms = leases_now(leases);
+    enum store_result result;
     enum plan_move *moves;
+    int64_t now_ms;
     bool *blocked;
 
+    if (!leases->stream)
+        return true;
+    result =
+        store_lease_list(leases_store(leases), leases->stream, &rows, &err);
+    now_ms = leases_now(leases);
     if (!leases_answered(leases, result, &err))
         return false;
     blocked = blocked_of(leases, &rows);

@@ -1,5 +1,6 @@
 #include "keeper/lister.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,16 +31,23 @@ struct lister {
     bool stop; // atomic; kinesis_list_shards looks at it
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    enum lister_state state;      // guarded by lock
-    struct kinesis_shards shards; // guarded by lock; the result
-    bool ok;                      // guarded by lock; likewise
-    struct error error;           // guarded by lock; likewise
-    struct mail mail;             // the keeper's while DONE
+    enum lister_state state; // guarded by lock
+    struct listing listing;  // guarded by lock; the result
+    bool ok;                 // guarded by lock; likewise
+    struct error error;      // guarded by lock; likewise
+    struct mail mail;        // the keeper's while DONE
 
     // The creator's own.
     pthread_t thread;
     bool started;
 };
+
+void listing_finish(struct listing *listing)
+{
+    free(listing->stream);
+    kinesis_shards_finish(&listing->shards);
+    *listing = (struct listing){0};
+}
 
 struct lister *lister_create(const struct lister_options *options)
 {
@@ -74,16 +82,35 @@ static bool wait_until_asked(struct lister *lister)
     return !is_stopped(lister);
 }
 
+static bool identify(struct lister *lister, struct listing *listing,
+                     struct error *err)
+{
+    struct kinesis_summary summary = {0};
+
+    if (!kinesis_describe(lister->client, lister->stream, &lister->stop,
+                          &summary, err))
+        return false;
+    listing->stream = summary.created_ms
+                          ? mem_printf("%s@%" PRId64, lister->stream,
+                                       summary.created_ms / 1000)
+                          : mem_strdup(lister->stream);
+    kinesis_summary_finish(&summary);
+    return true;
+}
+
 static void list(struct lister *lister)
 {
-    struct kinesis_shards shards = {0};
+    struct listing listing = {0};
     struct error error = {0};
-    bool ok = kinesis_list_shards(lister->client, lister->stream, &lister->stop,
-                                  &shards, &error);
+    bool ok = identify(lister, &listing, &error) &&
+              kinesis_list_shards(lister->client, lister->stream, &lister->stop,
+                                  &listing.shards, &error);
 
+    if (!ok)
+        listing_finish(&listing);
     pthread_mutex_lock(&lister->lock);
     lister->ok = ok;
-    lister->shards = shards;
+    lister->listing = listing;
     lister->error = error;
     lister->state = LISTER_DONE;
     pthread_mutex_unlock(&lister->lock);
@@ -131,7 +158,7 @@ bool lister_ask(struct lister *lister)
     return was_idle;
 }
 
-bool lister_take(struct lister *lister, struct kinesis_shards *shards,
+bool lister_take(struct lister *lister, struct listing *listing,
                  struct error *err)
 {
     bool ok;
@@ -139,8 +166,8 @@ bool lister_take(struct lister *lister, struct kinesis_shards *shards,
     pthread_mutex_lock(&lister->lock);
     ok = lister->ok;
     *err = lister->error;
-    *shards = lister->shards;
-    lister->shards = (struct kinesis_shards){0};
+    *listing = lister->listing;
+    lister->listing = (struct listing){0};
     lister->state = LISTER_IDLE;
     pthread_mutex_unlock(&lister->lock);
     return ok;
@@ -166,7 +193,7 @@ void lister_destroy(struct lister *lister)
 {
     if (!lister)
         return;
-    kinesis_shards_finish(&lister->shards);
+    listing_finish(&lister->listing);
     aws_client_destroy(lister->client);
     pthread_cond_destroy(&lister->changed);
     pthread_mutex_destroy(&lister->lock);

@@ -1,10 +1,10 @@
 /*
- * lister: lists the stream's shards on a thread of its own, so that an endpoint
- * that hangs never stops the keeper's heartbeat.
+ * lister: asks for the stream and lists its shards on a thread of its own, so
+ * that an endpoint that hangs never stops the keeper's heartbeat.
  *
  *     lister_ask(lister);                       // the keeper goes on
  *     ... a mail of the given kind arrives ...
- *     if (lister_take(lister, &shards, &err))
+ *     if (lister_take(lister, &listing, &err))
  *
  * Threads: the keeper's creates, asks, takes and ends; the lister's own lists.
  */
@@ -33,14 +33,24 @@ struct lister_options {
     uint64_t seed;
 };
 
+struct listing {
+    /* Which stream of this name it is: "name@1795359600", by the time of its
+     * creation. A stream that was deleted and created anew has shards of the
+     * same names, and nothing else in common with the first. Owned. */
+    char *stream;
+    struct kinesis_shards shards;
+};
+
+void listing_finish(struct listing *listing);
+
 struct lister *lister_create(const struct lister_options *options);
 bool lister_start(struct lister *lister, struct error *err);
 
 /* Begin a listing. False while one is under way or waits to be taken. */
 bool lister_ask(struct lister *lister);
 
-/* After its mail: what came of it. Caller finishes the shards. */
-bool lister_take(struct lister *lister, struct kinesis_shards *shards,
+/* After its mail: what came of it. Caller finishes the listing. */
+bool lister_take(struct lister *lister, struct listing *listing,
                  struct error *err);
 
 /* Cut off what is under way and end the thread. */

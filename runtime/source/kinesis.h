@@ -79,6 +79,7 @@ struct kinesis_summary {
     enum kinesis_status status;
     size_t open_shards;
     int64_t retention_hours;
+    int64_t created_ms; // since 1970, whole seconds; 0: the server does not say
 };
 
 /* DescribeStreamSummary, or DescribeStream where the server lacks it. Blocks;

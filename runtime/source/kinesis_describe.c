@@ -52,6 +52,8 @@ static bool read_summary(const json_t *description,
         json_object_get(description, "RetentionPeriodHours"));
     summary->open_shards = (size_t)json_integer_value(
         json_object_get(description, "OpenShardCount"));
+    summary->created_ms = 1000 * (int64_t)json_number_value(json_object_get(
+                                     description, "StreamCreationTimestamp"));
     return true;
 }
 

@@ -10,7 +10,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from stage import Ledger, Stage, stop, wait_until  # noqa: E402
+from stage import AwsError, Ledger, Stage, stop, wait_until  # noqa: E402
 
 BUILD = sys.argv.pop(1)
 
@@ -201,6 +201,31 @@ class Shards(unittest.TestCase):
         wait_until(lambda: sum(state for _, _, state in self.leases().values()) == 3, 20, "three shards ended")
         self.wait_held(one, 1)
         self.wait_held(two, 1)
+
+    def test_a_stream_created_anew_is_read_from_its_beginning(self):
+        self.kinesis.create_stream("clicks", 1)
+        self.config()
+        worker = self.worker("one")
+        self.put(50)
+        self.wait_handled()
+        only = self.kinesis.shards("clicks")[0]["ShardId"]
+        self.kinesis.call("SplitShard", StreamName="clicks", ShardToSplit=only, NewStartingHashKey=str(1 << 127))
+        wait_until(lambda: self.leases()[only][2] == 1, 20, "the parent ended")
+        self.kinesis.call("DeleteStream", StreamName="clicks")
+        wait_until(lambda: not self.stream_exists(), 20, "the stream is gone")
+        time.sleep(1)  # creation times have whole seconds
+        self.kinesis.create_stream("clicks", 1)
+        self.put(50)
+        self.wait_handled()
+        self.assertEqual(stop(worker), 0)
+        self.assertEqual(len(self.data()), self.sent)
+        self.assertTrue(self.stage.log_events("one", "stream.recreated"))
+
+    def stream_exists(self):
+        try:
+            return bool(self.kinesis.shards("clicks"))
+        except AwsError:
+            return False
 
     def test_a_worker_that_sleeps_loses_its_shards_and_its_say(self):
         self.kinesis.create_stream("clicks", 2)

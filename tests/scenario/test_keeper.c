@@ -58,6 +58,7 @@ static struct {
     // Guarded by lock.
     const char *ids[SHARDS_MOST], *parents[SHARDS_MOST], *others[SHARDS_MOST];
     size_t count;
+    int64_t created_ms; // 0: the server does not say
     enum error_code failure;
     int calls;
     bool hangs;
@@ -119,6 +120,23 @@ bool __wrap_kinesis_list_shards(struct aws_client *client, const char *stream,
             .adjacent_parent = mem_strdup(service.others[i])};
     pthread_mutex_unlock(&service.lock);
     return err->code == ERROR_NONE;
+}
+
+bool __wrap_kinesis_describe(struct aws_client *client, const char *stream,
+                             const bool *stop, struct kinesis_summary *summary,
+                             struct error *err);
+bool __wrap_kinesis_describe(struct aws_client *client, const char *stream,
+                             const bool *stop, struct kinesis_summary *summary,
+                             struct error *err)
+{
+    (void)client;
+    (void)stream;
+    (void)stop;
+    (void)err;
+    pthread_mutex_lock(&service.lock);
+    *summary = (struct kinesis_summary){.created_ms = service.created_ms};
+    pthread_mutex_unlock(&service.lock);
+    return true;
 }
 
 static void service_set(enum error_code failure, bool hangs)
@@ -189,6 +207,7 @@ static int setup(void **state)
     fake_pollers_init();
     service.count = 0;
     service.calls = 0;
+    service.created_ms = 0;
     service_set(ERROR_NONE, false);
     *state = stage;
     return 0;
@@ -470,6 +489,34 @@ static void test_a_shard_is_lost_only_when_a_listing_omits_it(void **state)
     finish(stage, keeper);
 }
 
+static void test_a_stream_created_anew_is_another_one(void **state)
+{
+    struct stage *stage = *state;
+    struct keeper *keeper;
+
+    service.created_ms = 1795359600000;
+    service_add("s1", NULL, NULL);
+    service_add("s2", NULL, NULL);
+    keeper = start(stage, "w1");
+    await(fake_pollers_running() == 2);
+    fake_poller_progress(fake_pollers_find("s1"), "5");
+    pthread_mutex_lock(&service.lock);
+    service.created_ms += 1000;
+    pthread_mutex_unlock(&service.lock);
+    // Its shards are gone, and others are there under their names.
+    fake_poller_end(fake_pollers_find("s1"), POLLER_FAILED, ERROR_NOT_FOUND);
+    await(fake_pollers_started("s2") == 2);
+    await(fake_pollers_find("s1"));
+    assert_int_equal(fake_poller_start_of(fake_pollers_find("s1")).position,
+                     KINESIS_TRIM_HORIZON);
+    finish(stage, keeper);
+
+    keeper = start(stage, "w2"); // the old ones are still known
+    await(fake_pollers_running() == 2);
+    assert_int_equal(fake_pollers_started("s1"), 3);
+    finish(stage, keeper);
+}
+
 static void test_a_hanging_endpoint_does_not_stop_the_heartbeat(void **state)
 {
     struct stage *stage = *state;
@@ -669,6 +716,7 @@ int main(void)
         TEST(test_a_failed_poller_starts_again_where_it_was),
         TEST(test_a_missing_stream_is_waited_for),
         TEST(test_a_shard_is_lost_only_when_a_listing_omits_it),
+        TEST(test_a_stream_created_anew_is_another_one),
         TEST(test_a_hanging_endpoint_does_not_stop_the_heartbeat),
         TEST(test_a_second_worker_gets_its_half_and_gives_it_back),
         TEST(test_a_killed_session_lets_go_and_comes_back),
