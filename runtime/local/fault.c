@@ -247,7 +247,7 @@ static bool strikes(struct faults *faults, struct fault *fault)
     // 53 random bits, as a double in [0, 1).
     double chance = (double)(random_next(&faults->random) >> 11) / 0x1p53;
 
-    if (++fault->matches <= fault->skip || fault->hits == fault->times ||
+    if (fault->matches <= fault->skip || fault->hits == fault->times ||
         chance >= fault->rate)
         return false;
     fault->hits++;
@@ -258,15 +258,19 @@ const struct fault *faults_strike(struct faults *faults,
                                   enum fault_action action,
                                   struct bytes operation, struct bytes resource)
 {
+    const struct fault *first = NULL;
+
     for (struct list *link = faults->list.next; link != &faults->list;
          link = link->next) {
         struct fault *fault = LIST_ITEM(link, struct fault, link);
 
-        if (fault->action == action &&
-            text_matches(bytes_of(fault->operation), operation) &&
-            text_matches(bytes_of(fault->resource), resource) &&
-            strikes(faults, fault))
-            return fault;
+        if (fault->action != action ||
+            !text_matches(bytes_of(fault->operation), operation) ||
+            !text_matches(bytes_of(fault->resource), resource))
+            continue;
+        fault->matches++; // even when another one strikes
+        if (!first && strikes(faults, fault))
+            first = fault;
     }
-    return NULL;
+    return first;
 }

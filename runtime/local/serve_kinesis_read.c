@@ -4,6 +4,7 @@
 #include "local/token.h"
 
 #define ITERATOR_LIFE_MS (5 * 60 * 1000)
+#define FUTURE_MS 1000 // how far a client's clock may be ahead
 
 // What a shard iterator says; nobody else reads it.
 struct iterator {
@@ -88,7 +89,7 @@ static bool find_time(struct request *request, const struct shard *shard,
                            "type AT_TIMESTAMP.");
         return false;
     }
-    if (time->value > request->server->now_ms) {
+    if (time->value > request->server->now_ms + FUTURE_MS) {
         (void)request_fail(request, API_INVALID_ARGUMENT,
                            "The timestampInMillis parameter cannot be in the "
                            "future.");

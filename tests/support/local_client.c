@@ -116,6 +116,7 @@ static void perform(struct local_client *client, const struct call *call)
     curl_easy_setopt(client->curl, CURLOPT_HEADERDATA, &client->head);
     curl_easy_setopt(client->curl, CURLOPT_TIMEOUT_MS, 60000L);
     curl_easy_setopt(client->curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(client->curl, CURLOPT_FRESH_CONNECT, (long)client->fresh);
     if (call->body.data) {
         curl_easy_setopt(client->curl, CURLOPT_POSTFIELDSIZE,
                          (long)call->body.size);

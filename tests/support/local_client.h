@@ -27,6 +27,7 @@ struct local_client {
     char code[64];     // of an error, without prefix; "" when there is none
     long status;       // 0: no answer came
     bool unsigned_too; // leave Authorization out
+    bool fresh;        // a connection for each call
 };
 
 /* Fails the test when the server does not start. */
