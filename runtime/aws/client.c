@@ -313,6 +313,11 @@ static void sleep_until(struct aws_client *client, int64_t deadline_ms)
                           NULL);
 }
 
+void aws_client_push(struct aws_client *client)
+{
+    drive(client);
+}
+
 void aws_client_wait(struct aws_client *client, int64_t timeout_ms)
 {
     int64_t now = now_ms(client);

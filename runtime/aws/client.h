@@ -87,6 +87,10 @@ void aws_client_destroy(struct aws_client *client);
 /* Queue a call. Never fails; what goes wrong comes back as a reply. */
 void aws_client_send(struct aws_client *client, struct aws_request *request);
 
+/* Put what was queued on the wire now, for an owner that has other work to do
+ * before it waits. Never blocks. */
+void aws_client_push(struct aws_client *client);
+
 /* Sleep until something happened: a reply is ready, aws_client_wake was
  * called, or timeout_ms passed. Drives transfers and retries. */
 void aws_client_wait(struct aws_client *client, int64_t timeout_ms);

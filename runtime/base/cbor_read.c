@@ -180,11 +180,46 @@ static const struct cbor_callbacks callbacks = {
     .indef_break = put_break,
 };
 
+// What most of an answer is made of: definite strings and small numbers, whose
+// heads are decoded here in a fraction of the time.
+static bool decode_common(struct cbor_read *in)
+{
+    static const enum cbor_read_type types[] = {
+        [0] = CBOR_READ_UNSIGNED, [2] = CBOR_READ_BYTES, [3] = CBOR_READ_TEXT};
+    const unsigned char *at = (const unsigned char *)in->at;
+    size_t left = (size_t)(in->end - in->at), head = 1, size;
+    unsigned major, more;
+
+    if (left < 4)
+        return false;
+    major = at[0] >> 5;
+    more = at[0] & 31;
+    if (major == 1 || major > 3 || more > 25)
+        return false;
+    size = more;
+    if (more == 24) {
+        size = at[1];
+        head = 2;
+    } else if (more == 25) {
+        size = (size_t)at[1] << 8 | at[2];
+        head = 3;
+    }
+    if (major && size > left - head)
+        return false;
+    in->item.type = types[major];
+    in->item.number = size;
+    in->item.data = at + head;
+    in->at += head + (major ? size : 0);
+    return true;
+}
+
 static bool decode_one(struct cbor_read *in)
 {
     struct cbor_decoder_result result;
 
     in->item.indefinite = false;
+    if (decode_common(in))
+        return true;
     result = cbor_stream_decode((cbor_data)in->at, (size_t)(in->end - in->at),
                                 &callbacks, &in->item);
     switch (result.status) {

@@ -120,19 +120,24 @@ static void send_call(struct kinesis_source *self, enum kinesis_call call)
     aws_client_send(self->client, &request);
 }
 
+static void send_next(struct kinesis_source *self,
+                      const struct kinesis_ahead *ahead, int64_t now_ms)
+{
+    enum kinesis_call call = kinesis_reader_next(&self->reader, ahead, now_ms);
+
+    if (call != KINESIS_CALL_NONE)
+        send_call(self, call);
+}
+
 static void kinesis_poll(struct source *source, size_t room, int64_t now_ms)
 {
     struct kinesis_source *self = self_of(source);
     struct kinesis_ahead ahead;
-    enum kinesis_call call;
 
     self->room = room;
-    if (self->stopping)
-        return;
     ahead = ahead_of(self);
-    call = kinesis_reader_next(&self->reader, &ahead, now_ms);
-    if (call != KINESIS_CALL_NONE)
-        send_call(self, call);
+    if (!self->stopping)
+        send_next(self, &ahead, now_ms);
 }
 
 // ---- replies ---------------------------------------------------------------
@@ -150,13 +155,33 @@ static void take_page(struct kinesis_source *self, struct kinesis_page *page,
     page->chunk = NULL;
 }
 
+// The server need not wait until we have read what it sent.
+static void ask_ahead(struct kinesis_source *self, struct kinesis_head *head,
+                      size_t body_size, int64_t now_ms)
+{
+    struct kinesis_ahead ahead = ahead_of(self);
+
+    if (self->stopping || !head->next_iterator || !head->millis_behind ||
+        !head->has_records)
+        return;
+    kinesis_reader_got_head(&self->reader, head->next_iterator);
+    head->next_iterator = NULL;
+    ahead.bytes += body_size;
+    send_next(self, &ahead, now_ms);
+    aws_client_push(self->client);
+}
+
 static bool read_page(struct kinesis_source *self, struct aws_reply *reply,
                       bool cbor, int64_t now_ms, struct error *err)
 {
     struct kinesis_page page = {0};
+    struct kinesis_head head;
+    struct kinesis_parse *parse =
+        kinesis_parse_begin(&reply->body, cbor, &self->origin, now_ms, &head);
 
-    if (!kinesis_page_parse(&reply->body, cbor, &self->origin, now_ms, &page,
-                            err))
+    ask_ahead(self, &head, reply->body.size, now_ms);
+    free(head.next_iterator);
+    if (!kinesis_parse_end(parse, &page, err))
         return false;
     if (!self->stopping)
         take_page(self, &page, now_ms);
@@ -224,10 +249,8 @@ static bool read_reply(struct kinesis_source *self, struct aws_reply *reply,
     return error_set(err, ERROR_TRANSIENT, "a reply to no call");
 }
 
-static void fall_back_to_json(struct kinesis_source *self,
-                              const struct error *err)
+static void note_json(struct kinesis_source *self, const struct error *err)
 {
-    kinesis_reader_got_nothing(&self->reader);
     if (protocol(self) == AWS_KINESIS_JSON) // another shard's poller was first
         return;
     aws_session_set_kinesis_protocol(self->session, AWS_KINESIS_JSON);
@@ -282,41 +305,53 @@ static void log_end(struct kinesis_source *self)
 static void take_failure(struct kinesis_source *self,
                          const struct aws_reply *reply, int64_t now_ms)
 {
-    if (refuses_cbor(self, reply))
-        fall_back_to_json(self, &reply->error);
-    else
-        take_refusal(self,
-                     &(struct kinesis_refusal){.code = reply->code,
-                                               .status = reply->status,
-                                               .over_limit = reply->over_limit,
-                                               .error = &reply->error},
-                     now_ms);
+    if (refuses_cbor(self, reply)) {
+        note_json(self, &reply->error);
+        kinesis_reader_got_nothing(&self->reader);
+        return;
+    }
+    take_refusal(self,
+                 &(struct kinesis_refusal){.code = reply->code,
+                                           .status = reply->status,
+                                           .over_limit = reply->over_limit,
+                                           .error = &reply->error},
+                 now_ms);
 }
 
 // The server took the call, but what it answered cannot be read.
-static void take_garble(struct kinesis_source *self,
+static void take_garble(struct kinesis_source *self, bool was_cbor,
                         const struct aws_reply *reply, const struct error *err,
                         int64_t now_ms)
 {
-    if (self->asked_cbor)
-        fall_back_to_json(self, err);
-    else
-        take_refusal(self,
-                     &(struct kinesis_refusal){
-                         .code = "", .status = reply->status, .error = err},
-                     now_ms);
+    bool has_head = self->reader.has_head;
+    struct kinesis_refusal refusal = {
+        .code = "", .status = reply->status, .error = err};
+
+    if (was_cbor)
+        note_json(self, err);
+    else if (has_head)
+        log_trouble(self, err, now_ms);
+    if (has_head && kinesis_reader_got_garble(&self->reader, now_ms))
+        aws_client_cancel(self->client, self);
+    if (!has_head && was_cbor)
+        kinesis_reader_got_nothing(&self->reader);
+    if (!has_head && !was_cbor)
+        take_refusal(self, &refusal, now_ms);
 }
 
 static void kinesis_reply(struct source *source, struct aws_reply *reply,
                           int64_t now_ms)
 {
     struct kinesis_source *self = self_of(source);
+    bool was_cbor = self->asked_cbor; // reading may ask for the next page
     struct error err = {0};
 
-    if (!reply->ok)
+    if (self->reader.ignores_in_flight)
+        kinesis_reader_got_nothing(&self->reader);
+    else if (!reply->ok)
         take_failure(self, reply, now_ms);
     else if (!read_reply(self, reply, now_ms, &err))
-        take_garble(self, reply, &err, now_ms);
+        take_garble(self, was_cbor, reply, &err, now_ms);
     log_end(self);
 }
 

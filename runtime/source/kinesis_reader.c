@@ -27,7 +27,7 @@
 
 #define FIRST_PAGE_LIMIT 1000
 #define FIRST_AVERAGE_BYTES 1024
-#define PAGE_BYTES (4u * 1024 * 1024) // where answers may be so large
+#define PAGE_BYTES (2u * 1024 * 1024) // still warm in the cache when it is read
 
 #define QUIET_READS 10
 #define ASK_AGAIN_MS (30 * 1000)
@@ -136,7 +136,7 @@ int64_t kinesis_reader_deadline_ms(const struct kinesis_reader *reader,
 
 static void landed(struct kinesis_reader *reader, enum kinesis_call call)
 {
-    assert(reader->in_flight == call);
+    assert(reader->in_flight == call && !reader->ignores_in_flight);
     (void)call;
     reader->in_flight = KINESIS_CALL_NONE;
 }
@@ -144,6 +144,7 @@ static void landed(struct kinesis_reader *reader, enum kinesis_call call)
 void kinesis_reader_got_nothing(struct kinesis_reader *reader)
 {
     reader->in_flight = KINESIS_CALL_NONE;
+    reader->ignores_in_flight = false;
 }
 
 void kinesis_reader_got_iterator(struct kinesis_reader *reader, char *iterator,
@@ -205,41 +206,70 @@ static void relax_pace(struct kinesis_reader *reader)
 // An end that names no children may be a gap in the answer: what follows is
 // asked for once more, from behind the last record.
 static void note_end(struct kinesis_reader *reader,
-                     const struct kinesis_page *page)
+                     const struct kinesis_page *page, int64_t now_ms)
 {
     drop_iterator(reader);
+    reader->due_ms = now_ms;
     if (page->children || (reader->end_suspected && !page->count))
         reader->ended = true;
     reader->end_suspected = true;
+}
+
+static void use_iterator(struct kinesis_reader *reader, char *iterator)
+{
+    free(reader->iterator);
+    reader->iterator = iterator;
+    reader->iterator_at_ms = reader->sent_ms;
+}
+
+static int64_t wait_after(const struct kinesis_reader *reader,
+                          const struct kinesis_page *page, bool is_behind)
+{
+    if (!is_behind)
+        return reader->idle_ms;
+    return page->count || reader->pace_ms > EMPTY_PACE_MS ? reader->pace_ms
+                                                          : EMPTY_PACE_MS;
+}
+
+void kinesis_reader_got_head(struct kinesis_reader *reader, char *iterator)
+{
+    landed(reader, KINESIS_CALL_RECORDS);
+    use_iterator(reader, iterator);
+    reader->due_ms = reader->sent_ms + reader->pace_ms;
+    reader->has_head = true;
+    reader->end_suspected = false;
+}
+
+// Where to go on, unless the head has told.
+static void take_lead(struct kinesis_reader *reader, struct kinesis_page *page,
+                      bool is_behind, int64_t now_ms)
+{
+    landed(reader, KINESIS_CALL_RECORDS);
+    if (!page->next_iterator) {
+        note_end(reader, page, now_ms);
+        return;
+    }
+    reader->due_ms = reader->sent_ms + wait_after(reader, page, is_behind);
+    use_iterator(reader, page->next_iterator);
+    page->next_iterator = NULL;
+    reader->end_suspected = reader->end_suspected && !page->count;
 }
 
 void kinesis_reader_got_page(struct kinesis_reader *reader,
                              struct kinesis_page *page,
                              const struct kinesis_ahead *ahead, int64_t now_ms)
 {
-    bool is_behind = page->millis_behind > 0 || page->count >= reader->limit;
-    int64_t wait_ms = !is_behind                        ? reader->idle_ms
-                      : page->count                     ? reader->pace_ms
-                      : reader->pace_ms > EMPTY_PACE_MS ? reader->pace_ms
-                                                        : EMPTY_PACE_MS;
+    bool is_behind = reader->has_head || page->millis_behind > 0 ||
+                     page->count >= reader->limit;
 
-    landed(reader, KINESIS_CALL_RECORDS);
+    note_position(reader, page);
+    if (!reader->has_head)
+        take_lead(reader, page, is_behind, now_ms);
+    reader->has_head = false;
     reader->failures = reader->server_errors = reader->renewals = 0;
     reader->quiet = is_behind || page->count ? 0 : reader->quiet + 1;
-    reader->due_ms = reader->sent_ms + wait_ms;
-    note_position(reader, page);
     size_pages(reader, page, is_behind && !ahead->records);
     relax_pace(reader);
-    if (!page->next_iterator) {
-        reader->due_ms = now_ms;
-        note_end(reader, page);
-        return;
-    }
-    free(reader->iterator);
-    reader->iterator = page->next_iterator;
-    page->next_iterator = NULL;
-    reader->iterator_at_ms = reader->sent_ms;
-    reader->end_suspected = reader->end_suspected && !page->count;
 }
 
 void kinesis_reader_got_closed(struct kinesis_reader *reader, bool closed,
@@ -337,6 +367,14 @@ static void renew(struct kinesis_reader *reader, int64_t now_ms)
     reader->due_ms = now_ms;
     if (reader->renewals++)
         retry(reader, now_ms);
+}
+
+bool kinesis_reader_got_garble(struct kinesis_reader *reader, int64_t now_ms)
+{
+    reader->has_head = false;
+    reader->ignores_in_flight = reader->in_flight != KINESIS_CALL_NONE;
+    renew(reader, now_ms);
+    return reader->ignores_in_flight;
 }
 
 static void doubt(struct kinesis_reader *reader, enum kinesis_call call,

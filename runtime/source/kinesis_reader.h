@@ -70,6 +70,8 @@ struct kinesis_reader {
     bool asks_for_end;
     struct random random;
     enum kinesis_call in_flight;
+    bool has_head;          // of a page that is yet to come
+    bool ignores_in_flight; // its answer has become meaningless
     int64_t sent_ms;        // the call in flight, or the last one
     int64_t due_ms;         // nothing is sent before
     int64_t iterator_at_ms; // when it was asked for
@@ -105,6 +107,11 @@ int64_t kinesis_reader_deadline_ms(const struct kinesis_reader *reader,
 void kinesis_reader_got_iterator(struct kinesis_reader *reader, char *iterator,
                                  int64_t asked_wall_ms, int64_t now_ms);
 
+/* The head of a page, when it tells that there is more behind this page: the
+ * next one can be asked for. Takes the iterator over. The page itself, or the
+ * garble, must follow before any other event. */
+void kinesis_reader_got_head(struct kinesis_reader *reader, char *iterator);
+
 /* Takes the page's next_iterator over; `ahead` is without this page. */
 void kinesis_reader_got_page(struct kinesis_reader *reader,
                              struct kinesis_page *page,
@@ -115,7 +122,11 @@ void kinesis_reader_got_refusal(struct kinesis_reader *reader,
                                 const struct kinesis_refusal *refusal,
                                 int64_t now_ms);
 
-/* The call was not what mattered (another protocol is tried): send it again. */
+/* The call was not what mattered: send it again. */
 void kinesis_reader_got_nothing(struct kinesis_reader *reader);
+
+/* A page whose head was taken cannot be read: go back to where it began. What
+ * becomes of a call sent meanwhile is of no interest; false: there is none. */
+bool kinesis_reader_got_garble(struct kinesis_reader *reader, int64_t now_ms);
 
 #endif

@@ -211,24 +211,27 @@ static bool read_record_member(struct document *in, struct bytes name,
 }
 
 // The answer as it is being read.
-struct draft {
+struct kinesis_parse {
+    struct document in;
+    struct buffer *body; // borrowed
     const struct record_origin *origin;
     size_t origin_size; // of each record's event
     int64_t received_ms;
     struct record *records; // owned until a chunk adopts it
     size_t capacity;
-    bool has_records;
+    bool has_records; // the member, even when it is empty
+    bool in_records;  // and reading stopped at its first
     struct bytes next_iterator;
-    struct kinesis_page *page;
+    struct kinesis_page page;
 };
 
-static bool read_record(struct document *in, struct draft *draft,
-                        struct record *record)
+static bool read_record(struct kinesis_parse *parse, struct record *record)
 {
+    struct document *in = &parse->in;
     struct bytes name;
 
-    *record = (struct record){.origin = draft->origin,
-                              .received_ms = draft->received_ms,
+    *record = (struct record){.origin = parse->origin,
+                              .received_ms = parse->received_ms,
                               .visible_ms = CLOCK_NEVER,
                               .receive_count = 1};
     if (!enter_map(in))
@@ -239,106 +242,154 @@ static bool read_record(struct document *in, struct draft *draft,
     if (!record->id.data)
         return fail(in, "a record without SequenceNumber");
     record->event_size =
-        (uint32_t)(draft->origin_size + event_own_size(record));
-    draft->page->bytes += record->data.size + record->key.size;
+        (uint32_t)(parse->origin_size + event_own_size(record));
+    parse->page.bytes += record->data.size + record->key.size;
     return true;
 }
 
-static struct record *new_record(struct document *in, struct draft *draft)
+static struct record *new_record(struct kinesis_parse *parse)
 {
-    size_t count = draft->page->count;
+    size_t count = parse->page.count;
 
     if (count == KINESIS_RECORDS_LIMIT) {
-        fail(in, "more than 10000 records");
+        fail(&parse->in, "more than 10000 records");
         return NULL;
     }
-    if (count == draft->capacity) {
-        draft->capacity = draft->capacity ? 2 * draft->capacity : 64;
-        draft->records = mem_realloc(draft->records, draft->capacity,
-                                     sizeof(*draft->records));
+    if (count == parse->capacity) {
+        parse->capacity = parse->capacity ? 2 * parse->capacity : 64;
+        parse->records = mem_realloc(parse->records, parse->capacity,
+                                     sizeof(*parse->records));
     }
-    return &draft->records[count];
+    return &parse->records[count];
 }
 
-static void read_records(struct document *in, struct draft *draft)
+// From the first record on.
+static void read_records(struct kinesis_parse *parse)
 {
     struct record *record;
 
-    draft->has_records = true;
-    if (!enter_array(in))
-        return;
-    while (next_element(in)) {
-        record = new_record(in, draft);
-        if (!record || !read_record(in, draft, record))
+    do {
+        record = new_record(parse);
+        if (!record || !read_record(parse, record))
             return;
-        draft->page->count++;
-    }
+        parse->page.count++;
+    } while (next_element(&parse->in));
 }
 
-static void count_children(struct document *in, struct kinesis_page *page)
+static void count_children(struct kinesis_parse *parse)
 {
+    struct document *in = &parse->in;
+
     if (!enter_array(in))
         return;
     while (next_element(in)) {
         if (!skip(in))
             return;
-        page->children++;
+        parse->page.children++;
     }
 }
 
-static void read_page(struct document *in, struct draft *draft)
+// Up to the first record, or to the end. Servers put little before them.
+static void read_members(struct kinesis_parse *parse)
 {
+    struct document *in = &parse->in;
     struct bytes name;
 
-    if (!enter_map(in)) {
-        fail(in, "no map");
-        return;
-    }
-    while (next_member(in, &name)) {
-        if (bytes_equal(name, BYTES("Records")))
-            read_records(in, draft);
-        else if (bytes_equal(name, BYTES("NextShardIterator")))
-            read_text(in, &draft->next_iterator);
+    parse->in_records = false;
+    while (!parse->in_records && next_member(in, &name)) {
+        if (bytes_equal(name, BYTES("Records"))) {
+            parse->has_records = true;
+            parse->in_records = enter_array(in) && next_element(in);
+        } else if (bytes_equal(name, BYTES("NextShardIterator")))
+            read_text(in, &parse->next_iterator);
         else if (bytes_equal(name, BYTES("MillisBehindLatest")))
-            read_int(in, &draft->page->millis_behind);
+            read_int(in, &parse->page.millis_behind);
         else if (bytes_equal(name, BYTES("ChildShards")))
-            count_children(in, draft->page);
+            count_children(parse);
         else
             skip(in);
     }
+}
+
+static char *copy_iterator(const struct kinesis_parse *parse)
+{
+    struct bytes iterator = parse->next_iterator;
+
+    if (!iterator.size || iterator.size > ITERATOR_LIMIT)
+        return NULL;
+    return mem_strndup(iterator.data, iterator.size);
+}
+
+struct kinesis_parse *kinesis_parse_begin(struct buffer *body, bool cbor,
+                                          const struct record_origin *origin,
+                                          int64_t received_ms,
+                                          struct kinesis_head *head)
+{
+    struct kinesis_parse *parse = mem_calloc(1, sizeof(*parse));
+
+    parse->body = body;
+    parse->origin = origin;
+    parse->origin_size = event_origin_size(origin);
+    parse->received_ms = received_ms;
+    open_document(&parse->in, body, cbor);
+    if (enter_map(&parse->in))
+        read_members(parse);
+    else
+        fail(&parse->in, "no map");
+    *head = (struct kinesis_head){.next_iterator = copy_iterator(parse),
+                                  .millis_behind = parse->page.millis_behind,
+                                  .has_records = parse->in_records};
+    return parse;
+}
+
+static bool read_rest(struct kinesis_parse *parse, struct error *err)
+{
+    struct document *in = &parse->in;
+
+    while (parse->in_records) {
+        read_records(parse);
+        read_members(parse);
+    }
     // Without this check an empty answer would pass for the end of the shard.
-    if (!draft->has_records)
+    if (!parse->has_records)
         fail(in, "no Records");
-    if (draft->next_iterator.size > ITERATOR_LIMIT)
+    if (parse->next_iterator.size > ITERATOR_LIMIT)
         fail(in, "a NextShardIterator of no sensible length");
+    return close_document(in, "GetRecords", err);
+}
+
+static void hand_over(struct kinesis_parse *parse, struct kinesis_page *page)
+{
+    *page = parse->page;
+    page->next_iterator = copy_iterator(parse);
+    if (!page->count)
+        return;
+    page->chunk = chunk_adopt(parse->body, parse->records, page->count);
+    parse->records = NULL;
+}
+
+bool kinesis_parse_end(struct kinesis_parse *parse, struct kinesis_page *page,
+                       struct error *err)
+{
+    bool ok = read_rest(parse, err);
+
+    if (ok)
+        hand_over(parse, page);
+    free(parse->records);
+    free(parse);
+    return ok;
 }
 
 bool kinesis_page_parse(struct buffer *body, bool cbor,
                         const struct record_origin *origin, int64_t received_ms,
                         struct kinesis_page *page, struct error *err)
 {
-    struct document in;
-    struct kinesis_page read = {0};
-    struct draft draft = {.origin = origin,
-                          .origin_size = event_origin_size(origin),
-                          .received_ms = received_ms,
-                          .page = &read};
+    struct kinesis_head head;
+    struct kinesis_parse *parse =
+        kinesis_parse_begin(body, cbor, origin, received_ms, &head);
 
-    open_document(&in, body, cbor);
-    read_page(&in, &draft);
-    if (!close_document(&in, "GetRecords", err)) {
-        free(draft.records);
-        return false;
-    }
-    if (draft.next_iterator.size)
-        read.next_iterator =
-            mem_strndup(draft.next_iterator.data, draft.next_iterator.size);
-    if (read.count)
-        read.chunk = chunk_adopt(body, draft.records, read.count);
-    else
-        free(draft.records);
-    *page = read;
-    return true;
+    free(head.next_iterator);
+    return kinesis_parse_end(parse, page, err);
 }
 
 void kinesis_page_finish(struct kinesis_page *page)

@@ -43,6 +43,27 @@ bool kinesis_page_parse(struct buffer *body, bool cbor,
                         struct kinesis_page *page, struct error *err);
 void kinesis_page_finish(struct kinesis_page *page);
 
+/* The same in two steps, so that the next page can be asked for before this
+ * one's records are read: what servers put before the records, then the rest.
+ */
+struct kinesis_head {
+    char *next_iterator;   // owned by the caller; NULL: not known yet
+    int64_t millis_behind; // 0: the tip, or not known yet
+    bool has_records;
+};
+struct kinesis_parse;
+
+/* Never fails: what is wrong is said in the end. The body stays where it is
+ * until then. */
+struct kinesis_parse *kinesis_parse_begin(struct buffer *body, bool cbor,
+                                          const struct record_origin *origin,
+                                          int64_t received_ms,
+                                          struct kinesis_head *head);
+
+/* Frees the parse in any case. */
+bool kinesis_parse_end(struct kinesis_parse *parse, struct kinesis_page *page,
+                       struct error *err);
+
 /* The answer to GetShardIterator. Caller frees; NULL with err on failure. */
 char *kinesis_iterator_parse(struct buffer *body, bool cbor, struct error *err);
 

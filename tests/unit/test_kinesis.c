@@ -48,6 +48,12 @@ void __wrap_aws_client_cancel(struct aws_client *client, const void *owner)
     fake.cancelled = fake.in_flight;
 }
 
+void __wrap_aws_client_push(struct aws_client *client);
+void __wrap_aws_client_push(struct aws_client *client)
+{
+    (void)client;
+}
+
 bool __wrap_aws_client_call(struct aws_client *client,
                             struct aws_request *request, const bool *stop,
                             struct aws_reply *reply);
@@ -255,15 +261,24 @@ struct page {
     const char *next;  // iterator; NULL: none
     long behind;
     bool children;
+    bool leads; // the iterator stands before the records
 };
+
+static void put_iterator(struct buffer *body, const struct page *page)
+{
+    if (page->next)
+        buffer_printf(body, "\"NextShardIterator\":\"%s\",", page->next);
+}
 
 static void answer_page(const struct page *page)
 {
     struct aws_reply reply = {.ok = true, .status = 200};
 
     buffer_init(&reply.body, 64 << 20);
-    buffer_printf(&reply.body, "{\"MillisBehindLatest\":%ld,\"Records\":[",
-                  page->behind);
+    buffer_printf(&reply.body, "{\"MillisBehindLatest\":%ld,", page->behind);
+    if (page->leads)
+        put_iterator(&reply.body, page);
+    buffer_append_text(&reply.body, "\"Records\":[");
     for (long i = 0; i < page->count; i++) {
         buffer_printf(&reply.body,
                       "%s{\"SequenceNumber\":\"%ld\",\"PartitionKey\":\"k\","
@@ -274,12 +289,11 @@ static void answer_page(const struct page *page)
             buffer_append_char(&reply.body, 'A');
         buffer_append_text(&reply.body, "\"}");
     }
-    buffer_append_text(&reply.body, "]");
-    if (page->next)
-        buffer_printf(&reply.body, ",\"NextShardIterator\":\"%s\"", page->next);
-    if (page->children)
-        buffer_append_text(&reply.body, ",\"ChildShards\":[{},{}]");
-    buffer_append_text(&reply.body, "}");
+    buffer_append_text(&reply.body, "],");
+    if (!page->leads)
+        put_iterator(&reply.body, page);
+    buffer_printf(&reply.body, "\"ChildShards\":[%s]}",
+                  page->children ? "{},{}" : "");
     (void)snprintf(reply.content_type, sizeof(reply.content_type),
                    "application/x-amz-json-1.1");
     deliver(&reply);
@@ -504,6 +518,39 @@ static void test_what_was_not_taken_is_offered_again(void **state)
     assert_true(source_deadline_ms(fake.source) <= now());
     assert_int_equal(take(SIZE_MAX), 50);
     assert_int_equal(source_deadline_ms(fake.source), now() + 1000);
+}
+
+static void test_the_next_page_is_asked_for_before_one_is_read(void **state)
+{
+    (void)state;
+    start_reading();
+    answer_page(&(struct page){
+        .first = 1, .count = 3, .next = "i1", .behind = 9, .leads = true});
+    assert_true(fake.in_flight); // without a poll
+    expect_body_contains("\"ShardIterator\":\"i1\"");
+    answer_page(&(struct page){.first = 4, .count = 3, .next = "i2"});
+    assert_false(fake.in_flight);
+    assert_int_equal(drain(), 6);
+}
+
+static void test_a_page_that_breaks_off_takes_its_successor_along(void **state)
+{
+    (void)state;
+    start_reading();
+    answer_page(&(struct page){
+        .first = 1, .count = 3, .next = "i1", .behind = 9, .leads = true});
+    answer("{\"MillisBehindLatest\":9,\"NextShardIterator\":\"i2\","
+           "\"Records\":[{\"SequenceNumber\":\"4\"},{\"Sequ");
+    expect_body_contains("\"ShardIterator\":\"i2\"");
+    assert_true(fake.cancelled);
+    poll();
+    answer_page(&(struct page){.first = 7, .count = 3, .next = "i3"});
+    expect_call("GetShardIterator");
+    expect_body_contains("\"StartingSequenceNumber\":\"3\"");
+    answer_iterator("i4");
+    expect_call("GetRecords");
+    answer_page(&(struct page){.first = 4, .count = 3, .next = "i5"});
+    assert_int_equal(drain(), 6);
 }
 
 static void test_nothing_is_read_without_room(void **state)
@@ -1139,6 +1186,7 @@ static void serve_page(struct shard *shard, long from)
                        .size = 4,
                        .next = count == left ? NULL : next,
                        .behind = left - count,
+                       .leads = happens(shard, 50),
                        .children = count == left && shard->has_children});
 }
 
@@ -1151,6 +1199,9 @@ static void serve_records(struct shard *shard)
         refuse("ExpiredIteratorException", 400, ERROR_TRANSIENT);
     else if (happens(shard, 5))
         answer("{\"Records\":[{");
+    else if (happens(shard, 5))
+        answer("{\"MillisBehindLatest\":9,\"NextShardIterator\":\"77\","
+               "\"Records\":[{\"SequenceNumber\":\"77\"},{");
     else
         serve_page(shard, from);
 }
@@ -1251,6 +1302,8 @@ int main(void)
         STORY(test_aws_gets_five_calls_a_second),
         STORY(test_at_most_a_page_waits_while_one_is_read),
         STORY(test_what_was_not_taken_is_offered_again),
+        STORY(test_the_next_page_is_asked_for_before_one_is_read),
+        STORY(test_a_page_that_breaks_off_takes_its_successor_along),
         STORY(test_nothing_is_read_without_room),
         STORY(test_the_limit_follows_the_room),
         STORY(test_a_poller_that_runs_dry_gets_larger_pages),
