@@ -99,22 +99,23 @@ static void put_int(struct writer *writer, const char *name, int64_t number)
     json_put_int(writer->body, number);
 }
 
-// Names that hold nothing to be escaped. Query numbers them in the singular.
-static void put_names(struct writer *writer, const char *singular,
-                      const char *const *names, size_t count)
+// A list of names. Query numbers them under the list's name in the singular.
+static void put_names(struct writer *writer, const char *list,
+                      const char *singular, const char *const *names,
+                      size_t count)
 {
     struct buffer *body = writer->body;
 
-    if (writer->is_query) {
-        for (size_t i = 0; i < count; i++)
-            buffer_printf(body, "&%s.%zu=%s", singular, i + 1, names[i]);
+    for (size_t i = 0; writer->is_query && i < count; i++)
+        buffer_printf(body, "&%s.%zu=%s", singular, i + 1, names[i]);
+    if (writer->is_query)
         return;
+    put_name(writer, list);
+    for (size_t i = 0; i < count; i++) {
+        buffer_append_char(body, i ? ',' : '[');
+        json_put_string(body, bytes_of(names[i]));
     }
-    buffer_printf(body, "%s\"%ss\":[", writer->first ? "" : ",", singular);
-    for (size_t i = 0; i < count; i++)
-        buffer_printf(body, "%s\"%s\"", i ? "," : "", names[i]);
     buffer_append_char(body, ']');
-    writer->first = false;
 }
 
 static void begin_entries(struct writer *writer, const char *prefix)
@@ -160,7 +161,7 @@ void sqs_request_attributes(enum aws_protocol protocol, const char *url,
     struct writer writer = begin(protocol, "GetQueueAttributes", body);
 
     put_text(&writer, "QueueUrl", bytes_of(url));
-    put_names(&writer, "AttributeName", names, 2);
+    put_names(&writer, "AttributeNames", "AttributeName", names, 2);
     end(&writer);
 }
 
@@ -175,9 +176,10 @@ void sqs_request_receive(enum aws_protocol protocol,
     put_int(&writer, "WaitTimeSeconds", receive->wait_s);
     if (receive->visibility_s >= 0)
         put_int(&writer, "VisibilityTimeout", receive->visibility_s);
-    put_names(&writer, "AttributeName", all, 1);
-    put_names(&writer, "MessageSystemAttributeName", all, 1);
-    put_names(&writer, "MessageAttributeName", all, 1);
+    put_names(&writer, "AttributeNames", "AttributeName", all, 1);
+    put_names(&writer, "MessageSystemAttributeNames",
+              "MessageSystemAttributeName", all, 1);
+    put_names(&writer, "MessageAttributeNames", "MessageAttributeName", all, 1);
     end(&writer);
 }
 

@@ -1,12 +1,10 @@
 #include "source/sqs_settle.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "aws/client.h"
-#include "aws/sqs_answer.h"
 #include "aws/sqs_queue.h"
 #include "aws/sqs_request.h"
 #include "base/clock.h"
@@ -14,6 +12,7 @@
 #include "base/mem.h"
 #include "source/settle_batch.h"
 #include "source/sqs_collect.h"
+#include "source/sqs_fate.h"
 
 #define VISIBILITY_MOST_MS (12LL * 60 * 60 * 1000) // from the receive on
 #define SAY_AGAIN_MS 60000
@@ -348,121 +347,22 @@ void sqs_settle_extend(struct sqs_settle *settle, struct record *const *records,
     send_heartbeats(settle, entries, ready, now_ms);
 }
 
-// What became of one entry.
-enum fate {
-    FATE_DONE,
-    FATE_AGAIN,   // no fault of its own
-    FATE_ALONE,   // its batch was refused whole
-    FATE_ANOTHER, // the server has no such batch
-    FATE_LOST,    // it cannot be settled
-};
-
-static bool is_code(const char *code, const char *wanted)
-{
-    size_t size = strlen(code), tail = strlen(wanted);
-
-    return size >= tail && !strcmp(code + size - tail, wanted);
-}
-
-// No further attempt can help, whoever the server says is at fault. A
-// visibility change of what is not in flight any more has nothing left to
-// change.
-static enum fate fate_of_code(const struct call *call, const char *code,
-                              bool is_sender_fault)
-{
-    if (call->verb == VERB_CHANGE && !call->is_heartbeat &&
-        is_code(code, "MessageNotInflight"))
-        return FATE_DONE;
-    if (is_sender_fault || is_code(code, "ReceiptHandleIsInvalid") ||
-        is_code(code, "MessageNotInflight") ||
-        is_code(code, "InvalidParameterValue") ||
-        is_code(code, "InvalidParameterValueException"))
-        return FATE_LOST;
-    return FATE_AGAIN;
-}
-
-static enum fate fate_of_result(const struct call *call,
-                                const struct sqs_result *result)
-{
-    if (result->state == SQS_RESULT_OK)
-        return FATE_DONE;
-    if (result->state == SQS_RESULT_MISSING)
-        return call->is_batch ? FATE_AGAIN : FATE_DONE;
-    return fate_of_code(call, result->code, result->is_sender_fault);
-}
-
-static enum fate fate_of_failure(const struct call *call,
-                                 const struct aws_reply *reply)
-{
-    switch (reply->error.code) {
-    case ERROR_INVALID:
-    case ERROR_LOST:
-        return call->count > 1 ? FATE_ALONE
-                               : fate_of_code(call, reply->code, true);
-    case ERROR_NOT_FOUND:
-    case ERROR_DENIED:
-    case ERROR_STOPPED:
-        return FATE_LOST;
-    case ERROR_NONE:
-    case ERROR_THROTTLED:
-    case ERROR_TRANSIENT:
-        break;
-    }
-    return FATE_AGAIN;
-}
-
-// The fates of a call's entries, and for the log why, should one be lost.
-struct judgement {
-    enum fate fates[SETTLE_BATCH_MOST];
-    char why[sizeof(((struct error *)0)->message)];
-};
-
-static void judge_all(struct judgement *judgement, enum fate fate,
-                      const char *why)
-{
-    for (size_t i = 0; i < SETTLE_BATCH_MOST; i++)
-        judgement->fates[i] = fate;
-    (void)snprintf(judgement->why, sizeof(judgement->why), "%s", why);
-}
-
-static void judge_answer(const struct call *call, struct aws_reply *reply,
-                         struct judgement *judgement)
-{
-    struct sqs_results results;
-    struct error err = {0};
-
-    if (!sqs_answer_results(call->protocol, &reply->body, &results, &err)) {
-        judge_all(judgement, FATE_AGAIN, err.message);
-        return;
-    }
-    for (size_t i = 0; i < call->count; i++) {
-        const struct sqs_result *result = &results.entries[i];
-
-        judgement->fates[i] = fate_of_result(call, result);
-        if (result->state == SQS_RESULT_FAILED)
-            (void)snprintf(judgement->why, sizeof(judgement->why), "%s: %s",
-                           result->code, result->message);
-        else if (result->state == SQS_RESULT_MISSING && call->is_batch)
-            (void)snprintf(judgement->why, sizeof(judgement->why),
-                           "the answer does not mention it");
-    }
-}
-
 static void judge(struct sqs_settle *settle, const struct call *call,
-                  struct aws_reply *reply, struct judgement *judgement)
+                  struct aws_reply *reply, struct sqs_fates *fates)
 {
-    *judgement = (struct judgement){0};
-    if (reply->ok) {
-        judge_answer(call, reply, judgement);
-    } else if (call->is_batch && sqs_answer_is_unknown_operation(reply)) {
-        settle->has_no_batch[call->verb] = true;
-        judge_all(judgement, FATE_ANOTHER, reply->error.message);
-    } else {
-        judge_all(judgement, fate_of_failure(call, reply),
-                  reply->error.message);
-        if (reply->error.code == ERROR_DENIED)
-            settle->failure = reply->error;
-    }
+    sqs_fate_judge(
+        &(struct sqs_fate_call){.protocol = call->protocol,
+                                .is_batch = call->is_batch,
+                                .is_return = call->verb == VERB_CHANGE &&
+                                             !call->is_heartbeat,
+                                .count = call->count},
+        reply, fates);
+    settle->has_no_batch[call->verb] |= fates->of[0] == SQS_FATE_NO_BATCH;
+    // Without deletes every message would be handled again and again; without
+    // visibility changes they only come back later.
+    if (!reply->ok && reply->error.code == ERROR_DENIED &&
+        call->verb == VERB_DELETE)
+        settle->failure = reply->error;
 }
 
 static void done(struct sqs_settle *settle, enum verb verb,
@@ -487,22 +387,22 @@ static void requeue(struct sqs_settle *settle, enum verb verb,
 }
 
 static void carry_out(struct sqs_settle *settle, enum verb verb,
-                      const struct settle_entry *entry, enum fate fate,
+                      const struct settle_entry *entry, enum sqs_fate fate,
                       struct losses *losses, int64_t now_ms)
 {
     switch (fate) {
-    case FATE_DONE:
+    case SQS_FATE_DONE:
         done(settle, verb, entry->record);
         return;
-    case FATE_ALONE:
-    case FATE_ANOTHER:
-        requeue(settle, verb, entry, fate == FATE_ALONE);
+    case SQS_FATE_ALONE:
+    case SQS_FATE_NO_BATCH:
+        requeue(settle, verb, entry, fate == SQS_FATE_ALONE);
         return;
-    case FATE_AGAIN:
+    case SQS_FATE_AGAIN:
         if (settle_batch_again(&settle->batches[verb], entry, now_ms))
             return;
         break;
-    case FATE_LOST:
+    case SQS_FATE_LOST:
         break;
     }
     lose(settle, losses, entry->record);
@@ -512,14 +412,14 @@ static void settled(struct sqs_settle *settle, const struct call *call,
                     struct aws_reply *reply, int64_t now_ms)
 {
     struct losses losses = {0};
-    struct judgement judgement;
+    struct sqs_fates fates;
 
     settle->in_flight -= call->count;
-    judge(settle, call, reply, &judgement);
+    judge(settle, call, reply, &fates);
     for (size_t i = 0; i < call->count; i++)
-        carry_out(settle, call->verb, &call->entries[i], judgement.fates[i],
-                  &losses, now_ms);
-    tell_losses(settle, &losses, call->verb, judgement.why);
+        carry_out(settle, call->verb, &call->entries[i], fates.of[i], &losses,
+                  now_ms);
+    tell_losses(settle, &losses, call->verb, fates.why);
 }
 
 static void say_heartbeat_failed(struct sqs_settle *settle, const char *why,
@@ -553,22 +453,22 @@ static void heartbeat_answered(struct sqs_settle *settle,
                                int64_t now_ms)
 {
     struct settle_entry again[SETTLE_BATCH_MOST];
-    struct judgement judgement;
+    struct sqs_fates fates;
     size_t again_count = 0;
     bool can_resend = sqs_queue_facts(settle->queue), failed = false;
 
     settle->heartbeats--;
-    judge(settle, call, reply, &judgement);
+    judge(settle, call, reply, &fates);
     for (size_t i = 0; i < call->count; i++) {
         const struct settle_entry *entry = &call->entries[i];
 
-        if (can_resend && (judgement.fates[i] == FATE_ANOTHER ||
-                           judgement.fates[i] == FATE_ALONE)) {
+        if (can_resend && (fates.of[i] == SQS_FATE_NO_BATCH ||
+                           fates.of[i] == SQS_FATE_ALONE)) {
             again[again_count] = *entry;
             again[again_count++].alone = true;
             continue;
         }
-        if (judgement.fates[i] == FATE_DONE)
+        if (fates.of[i] == SQS_FATE_DONE)
             entry->record->visible_ms =
                 call->sent_ms + entry->visibility_s * 1000;
         else
@@ -576,7 +476,7 @@ static void heartbeat_answered(struct sqs_settle *settle,
         end_heartbeat(settle, entry->record, now_ms);
     }
     if (failed)
-        say_heartbeat_failed(settle, judgement.why, now_ms);
+        say_heartbeat_failed(settle, fates.why, now_ms);
     send_heartbeats(settle, again, again_count, now_ms);
 }
 

@@ -791,6 +791,24 @@ static void test_a_denied_delete_is_a_failure(void **state)
     world_destroy(world);
 }
 
+static void test_a_denied_return_leaves_the_message_hidden(void **state)
+{
+    struct world *world = world_ready();
+
+    (void)state;
+    receive(world, 1, 1);
+    source_extend(world->source, world->out, 1, world->clock.now_ms);
+    refuse(world, "ChangeMessageVisibilityBatch", 403, ERROR_DENIED,
+           "AccessDenied");
+    settle_all(world, SOURCE_RETURN);
+    pass(world, 50);
+    refuse(world, "ChangeMessageVisibilityBatch", 403, ERROR_DENIED,
+           "AccessDenied");
+    assert_null(source_failure(world->source));
+    expect_counts(world, 1, 0, 0, 1);
+    world_destroy(world);
+}
+
 static void test_a_name_is_looked_up(void **state)
 {
     struct world *world =
@@ -1088,6 +1106,7 @@ int main(void)
         cmocka_unit_test(test_over_limit_settles_before_it_receives),
         cmocka_unit_test(test_access_denied_is_a_failure),
         cmocka_unit_test(test_a_denied_delete_is_a_failure),
+        cmocka_unit_test(test_a_denied_return_leaves_the_message_hidden),
         cmocka_unit_test(test_a_name_is_looked_up),
         cmocka_unit_test(test_an_owner_id_is_left_out_where_it_is_refused),
         cmocka_unit_test(test_a_missing_queue_is_waited_for),
