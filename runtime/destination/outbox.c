@@ -134,17 +134,13 @@ void outbox_withdraw(struct outbox *outbox, struct delivery *delivery)
 static bool is_held_back(const struct outbox *outbox,
                          const struct parcel *parcel)
 {
-    const struct parcel *earlier;
+    const struct parcel *earlier = TAILQ_FIRST(&outbox->waiting);
 
     if (!outbox->limits.by_key)
         return false;
-    TAILQ_FOREACH(earlier, &outbox->waiting, link)
-    {
-        if (earlier == parcel)
-            return false;
+    for (; earlier != parcel; earlier = TAILQ_NEXT(earlier, link))
         if (bytes_equal(earlier->emission->key, parcel->emission->key))
             return true;
-    }
     return false;
 }
 

@@ -39,6 +39,7 @@ struct parcel {
     bool is_waiting;
 };
 TAILQ_HEAD(parcel_list, parcel);
+TAILQ_HEAD(shipment_list, shipment);
 
 struct outbox_limits { // of one call
     size_t parcels, bytes;
@@ -46,9 +47,9 @@ struct outbox_limits { // of one call
 };
 
 struct outbox {
-    struct outbox_limits limits;      // never changed
-    struct parcel_list waiting;       // by number
-    TAILQ_HEAD(, shipment) shipments; // owned; not complete
+    struct outbox_limits limits;    // never changed
+    struct parcel_list waiting;     // by number
+    struct shipment_list shipments; // owned; not complete
     struct delivery *first_done, *last_done;
     uint64_t numbers; // handed out
     size_t fresh;     // waiting without a backoff
