@@ -5,10 +5,13 @@ which nobody here wrote, and the embedded server beside them.
 usage: stories.py BUILD SERVERS [STORY...]
 """
 import glob
+import json
 import os
-import signal
+import re
 import sys
 import time
+import urllib.parse
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from stage import Ledger, Stage, free_port, stop, wait_until  # noqa: E402
@@ -107,7 +110,6 @@ def story_sigterm(stage, port, count, protocol):
 
 def story_dead_letter(stage, port, count, protocol):
     """A poisonous message ends in the dead-letter queue, and holds nobody up."""
-    import json
     sqs = stage.aws("sqs", port)
     dead = sqs.create_queue("orders-dead")
     arn = sqs.call("GetQueueAttributes", QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -118,6 +120,46 @@ def story_dead_letter(stage, port, count, protocol):
     wait_until(lambda: len(set(ledger.data("orders"))) == count, 60, "the good ones were handled")
     wait_until(lambda: sqs.counts(dead)[0] == 1 and sqs.counts(url) == (0, 0, 0), 60,
                "the poisonous one is in the dead-letter queue")
+    assert stop(pollard) == 0
+
+
+def iam(port, **form):
+    """One unsigned IAM call, in the Query protocol."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/", urllib.parse.urlencode({**form, "Version": "2010-05-08"}).encode(),
+        {"Authorization": "AWS4-HMAC-SHA256 Credential=AKIDTEST/20260101/us-east-1/iam/aws4_request, "
+                          "SignedHeaders=host;x-amz-date, Signature=" + "0" * 64,
+         "X-Amz-Date": "20260101T000000Z"})
+    with urllib.request.urlopen(request, timeout=30) as reply:
+        return reply.read().decode()
+
+
+def story_signature(stage, count):
+    """moto recomputes every signature with botocore: the right secret works, a
+    wrong one is refused, and pollard says so."""
+    port = free_port()
+    setup = 3 + 1 + count // 10
+    stage.start_server("signed-moto", [f"{SERVERS}/venv/bin/moto_server", "-H", "127.0.0.1", "-p", str(port)], port,
+                       env={"INITIAL_NO_AUTH_ACTION_COUNT": str(setup)})
+    iam(port, Action="CreateUser", UserName="pollard")
+    iam(port, Action="PutUserPolicy", UserName="pollard", PolicyName="all", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}))
+    answer = iam(port, Action="CreateAccessKey", UserName="pollard")
+    key, secret = (re.search(f"<{n}>([^<]+)</{n}>", answer).group(1) for n in ("AccessKeyId", "SecretAccessKey"))
+    sqs = stage.aws("sqs", port)
+    url = sqs.create_queue("orders", VisibilityTimeout=30)
+    bodies = [f"order {i}" for i in range(count)]
+    sqs.send_all(url, bodies)
+    config = stage.write("pollard.yaml", QUEUE.format(port=port, protocol="json", delay_ms=0,
+                                                      handler=stage.handler(), folder=stage.folder))
+    refused = stage.start_pollard(config, "refused", env={"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "wrong"})
+    wait_until(lambda: stage.log_events("refused", "trigger.failed"), 60, "the wrong secret is refused")
+    assert "SignatureDoesNotMatch" in stage.log_events("refused", "trigger.failed")[0]["error"]
+    stop(refused)
+    ledger = Ledger(stage.path("ledger"))
+    assert not ledger.read()
+    pollard = stage.start_pollard(config, env={"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret})
+    wait_until(lambda: set(ledger.data("orders")) == set(bodies), 60, "every message was handled")
     assert stop(pollard) == 0
 
 
@@ -249,6 +291,7 @@ for server, count in ((local, 500), (elasticmq, 500), (moto, 60)):
         STORIES.append((f"queue {server.__name__} {protocol}", story_queue, (server,), (count, protocol)))
     STORIES.append((f"sigterm {server.__name__}", story_sigterm, (server,), (max(count, 120), "auto")))
     STORIES.append((f"dead_letter {server.__name__}", story_dead_letter, (server,), (20, "auto")))
+STORIES.append(("signature moto", story_signature, (), (20,)))
 for server, count in ((local, 500), (kinesis_mock, 300), (moto, 100)):
     STORIES.append((f"stream {server.__name__}", story_stream, (server,), (count,)))
 for server in (local, kinesis_mock):
