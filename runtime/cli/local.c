@@ -1,6 +1,7 @@
 #include "cli/local.h"
 
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -275,6 +276,10 @@ static int serve(const struct options *options, struct error *err)
     sigset_t signals;
     int signal;
 
+    // One thread owns the messages: a heap of its own would grow page by page.
+    (void)mallopt(M_ARENA_MAX, 1);
+    (void)mallopt(M_TOP_PAD, 4 << 20);
+    (void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGINT);
     (void)sigaddset(&signals, SIGTERM);

@@ -358,7 +358,7 @@ uint16_t http_port(const struct http *http)
     return http->port;
 }
 
-void http_wait(struct http *http, int wake_fd, int64_t timeout_ms)
+bool http_wait(struct http *http, int wake_fd, int64_t timeout_ms)
 {
     struct pollfd fds[] = {{.fd = http->epoll_fd, .events = POLLIN},
                            {.fd = wake_fd, .events = POLLIN}};
@@ -367,8 +367,8 @@ void http_wait(struct http *http, int wake_fd, int64_t timeout_ms)
     if (MHD_get_timeout(http->daemon, &pending_ms) == MHD_YES &&
         (int64_t)pending_ms < timeout_ms)
         timeout_ms = (int64_t)pending_ms;
-    if (timeout_ms > 0 && !http->resumed)
-        (void)poll(fds, 2, (int)timeout_ms);
+    (void)poll(fds, 2, http->resumed ? 0 : (int)timeout_ms);
+    return fds[1].revents != 0;
 }
 
 void http_run(struct http *http)

@@ -28,8 +28,9 @@ void http_stop(struct http *http);
 
 uint16_t http_port(const struct http *http);
 
-/* Wait for traffic, or for wake_fd to be readable, timeout_ms at the most. */
-void http_wait(struct http *http, int wake_fd, int64_t timeout_ms);
+/* Wait for traffic, or for wake_fd to be readable, timeout_ms at the most. True
+ * when wake_fd is. */
+bool http_wait(struct http *http, int wake_fd, int64_t timeout_ms);
 
 /* Do what is to be done without waiting. */
 void http_run(struct http *http);

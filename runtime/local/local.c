@@ -123,9 +123,9 @@ static void *run(void *context)
     struct local *local = context;
 
     while (!local->stopping) {
-        http_wait(local->http, local->wake_fd,
-                  server_idle_ms(local->server, IDLE_LIMIT_MS));
-        run_calls(local);
+        if (http_wait(local->http, local->wake_fd,
+                      server_idle_ms(local->server, IDLE_LIMIT_MS)))
+            run_calls(local);
         server_update_now(local->server);
         server_run_timers(local->server);
         http_run(local->http);
