@@ -25,7 +25,7 @@ struct membership {
     bool is_joined;
     int64_t asks_seen, asks_now;
     int64_t beat_due_ms, acts_until_ms;
-    bool is_failing;
+    bool is_failing, is_told; // told: since it last was well
     struct log_repeat failures;
 };
 
@@ -93,10 +93,11 @@ enum store_result membership_note(struct membership *membership,
         log_error(membership->log, "store.failing", LOG_ERROR(err),
                   LOG_INT("suppressed", membership->failures.suppressed));
         membership->failures.suppressed = 0;
+        membership->is_told = true;
     }
-    if (!fails && membership->is_failing) {
+    if (!fails && membership->is_told) {
         log_info(membership->log, "store.recovered");
-        membership->failures = (struct log_repeat){0};
+        membership->is_told = false;
     }
     membership->is_failing = fails;
     return result;

@@ -61,7 +61,8 @@ int64_t membership_acts_until_ms(const struct membership *membership);
 int64_t membership_beat_due_ms(const struct membership *membership);
 
 /* Every answer of the store passes here: says once that it fails, and once that
- * it works again. Returns result. */
+ * it works again, and of one that does both in turn no more than that in a
+ * minute. Returns result. */
 enum store_result membership_note(struct membership *membership,
                                   enum store_result result,
                                   const struct error *err);
