@@ -38,8 +38,16 @@ const struct command commands[] = {
      "Check FILE and its handlers, and print every mistake with its place.\n"
      "--online also asks the servers: credentials, queues, streams, timeouts.\n"
      "Exit status 78 when something is wrong."},
-    {"send", send_main, "[-c FILE] TRIGGER [FILE|-]",
-     "Put messages or records, one a line, where TRIGGER reads them."},
+    {"send", send_main,
+     "[-c FILE] [--key KEY] [--group ID] [--delay SECONDS] [--whole]\n"
+     "       [--local] TRIGGER [FILE|-]",
+     "Put messages or records, one a line, where TRIGGER reads them.\n"
+     "--key is the records' partition key (otherwise any shard will do),\n"
+     "--group the messages' group in a FIFO queue, --delay holds messages "
+     "back.\n"
+     "--whole sends the whole input as one, --local to the embedded server of\n"
+     "a 'pollard run --local'.\n"
+     "Exit status 65 when lines were refused, 75 when trying later may help."},
     {"local", local_main, "[--port N] [--queue NAME]... [--stream NAME:N]...",
      "Run the embedded SQS and Kinesis server alone, in memory, on loopback."},
     {"schema", schema_main, "",

@@ -59,7 +59,7 @@ static int send_to_trigger(const struct settings *settings,
                            const struct trigger_config *trigger,
                            const struct send_arguments *arguments, FILE *file)
 {
-    struct log_sink sink = {.fd = STDERR_FILENO, .level = LOG_LEVEL_WARN};
+    struct log_sink sink = {.fd = STDERR_FILENO, .level = LOG_LEVEL_ERROR};
     struct log log = {.sink = &sink};
     struct error err = {0};
     struct aws_session *session;

@@ -15,7 +15,7 @@
 #include "cli/send_target.h"
 #include "source/source_config.h"
 
-#define FIND_MS 30000
+#define FIND_MS 10000
 #define DELAY_MOST 900
 #define CALL_BYTES (256u * 1024) // AWS takes a MiB by now, others do not
 #define MESSAGE_BYTES (1024u * 1024)
@@ -24,6 +24,7 @@
 struct send_to_queue {
     struct send_target base; // first
     struct sqs_queue *queue; // owned
+    struct error trouble;    // the last call of the search that failed
     bool is_fifo;
     uint64_t nonce; // tells this run's messages from all others
 };
@@ -64,6 +65,8 @@ static void take_replies(struct send_to_queue *self)
     struct aws_reply reply;
 
     while (aws_client_next(self->base.client, &reply)) {
+        if (!reply.ok)
+            self->trouble = reply.error;
         sqs_queue_reply(self->queue, &reply, clock_now_ms(clock_system()));
         aws_reply_finish(&reply);
     }
@@ -97,8 +100,11 @@ static bool find_queue(struct send_to_queue *self, struct error *err)
     }
     if (sqs_queue_is_missing(self->queue))
         return error_set(err, ERROR_NOT_FOUND, "queue %s does not exist", name);
-    return error_set(err, ERROR_TRANSIENT, "queue %s was not found in time",
-                     name);
+    if (self->trouble.code == ERROR_NONE)
+        return error_set(err, ERROR_TRANSIENT, "queue %s was not found in time",
+                         name);
+    *err = self->trouble;
+    return false;
 }
 
 static bool queue_open(struct send_target *target, struct error *err)
