@@ -47,6 +47,7 @@ struct keeper {
     struct poller_stats past; // of the pollers that ended
     int64_t listing_ms;       // when to list again
     int64_t listed_ms;        // when it was asked for last
+    bool is_listing;
     unsigned listing_failures;
     bool is_missing; // the stream
     struct log_repeat trouble;
@@ -201,6 +202,7 @@ static void take_listing(struct keeper *keeper, int64_t now_ms)
     struct listing listing = {0};
     struct error err = {0};
 
+    keeper->is_listing = false;
     if (!lister_take(keeper->lister, &listing, &err)) {
         listing_failed(keeper, &err, now_ms);
         return;
@@ -301,7 +303,7 @@ static int64_t listing_due_ms(const struct keeper *keeper)
 {
     int64_t soon_ms = keeper->listed_ms + LISTING_SOON_MS;
 
-    if (keeper->is_draining)
+    if (keeper->is_draining || keeper->is_listing)
         return CLOCK_NEVER;
     if (leases_want_listing(keeper->leases) && !keeper->listing_failures)
         return clock_earlier(keeper->listing_ms, soon_ms);
@@ -312,10 +314,11 @@ static void list_when_due(struct keeper *keeper)
 {
     int64_t now_ms = clock_now_ms(keeper->clock);
 
-    if (now_ms < listing_due_ms(keeper) || !lister_ask(keeper->lister))
+    if (now_ms < listing_due_ms(keeper))
         return;
+    lister_ask(keeper->lister);
+    keeper->is_listing = true;
     keeper->listed_ms = now_ms;
-    keeper->listing_ms = CLOCK_NEVER; // until it is known what came of it
 }
 
 static void publish(struct keeper *keeper)

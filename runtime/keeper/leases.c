@@ -75,14 +75,25 @@ struct store *leases_store(const struct leases *leases)
     return membership_store(leases->membership);
 }
 
-bool leases_answered(struct leases *leases, enum store_result result,
-                     const struct error *err)
+static bool worked(struct leases *leases, enum store_result result)
 {
-    (void)membership_note(leases->membership, result, err);
-    if (!membership_is_failing(leases->membership))
+    if (result != STORE_UNAVAILABLE && result != STORE_UNKNOWN)
         return true;
     leases->retry_ms = leases_now(leases) + LEASES_RETRY_MS;
     return false;
+}
+
+bool leases_answered(struct leases *leases, enum store_result result,
+                     const struct error *err)
+{
+    return worked(leases, membership_note(leases->membership, result, err));
+}
+
+bool leases_have_read(struct leases *leases, enum store_result result,
+                      const struct error *err)
+{
+    return worked(leases,
+                  membership_note_read(leases->membership, result, err));
 }
 
 struct lease_token leases_token(const struct leases *leases,
@@ -308,6 +319,15 @@ static bool has_finished_ones(const struct leases *leases)
     return false;
 }
 
+/* What waits for the store to work again, or for a reader, is looked at every
+ * now and then. */
+static int64_t retry_due_ms(const struct leases *leases)
+{
+    int64_t soon_ms = leases_now(leases) + LEASES_RETRY_MS;
+
+    return leases->retry_ms > soon_ms ? leases->retry_ms : soon_ms;
+}
+
 int64_t leases_due_ms(const struct leases *leases)
 {
     int64_t due_ms;
@@ -316,14 +336,16 @@ int64_t leases_due_ms(const struct leases *leases)
     if (has_finished_ones(leases))
         return 0;
     if (!membership_is_joined(leases->membership))
-        return leases->retry_ms;
+        return leases->is_draining ? retry_due_ms(leases) : leases->retry_ms;
     due_ms = clock_earlier(membership_beat_due_ms(leases->membership),
                            leases->look_due_ms);
-    if (count_dirty(leases, &is_urgent))
-        due_ms = clock_earlier(due_ms, leases->flush_due_ms);
     if (membership_is_failing(leases->membership))
-        due_ms = clock_earlier(due_ms, leases->retry_ms);
-    return due_ms;
+        return clock_earlier(due_ms, retry_due_ms(leases));
+    if (!count_dirty(leases, &is_urgent))
+        return due_ms;
+    return clock_earlier(due_ms, leases->flush_due_ms > leases->retry_ms
+                                     ? leases->flush_due_ms
+                                     : leases->retry_ms);
 }
 
 size_t leases_count(const struct leases *leases)

@@ -170,7 +170,7 @@ bool leases_listed(struct leases *leases, const struct kinesis_shards *shards)
         return false;
     result =
         store_lease_list(leases_store(leases), leases->stream, &rows, &err);
-    if (!leases_answered(leases, result, &err))
+    if (!leases_have_read(leases, result, &err))
         return false;
     lineage_find(shards, &rows, &leases->start, &lineage);
     ok = follow_listing(leases, shards, &lineage);

@@ -39,9 +39,12 @@ struct leases {
 /* leases.c */
 int64_t leases_now(const struct leases *leases);
 struct store *leases_store(const struct leases *leases);
-/* Every call to the store passes here: true when it answered. */
+/* Every call to the store passes here, a write or a read: true when it
+ * answered. */
 bool leases_answered(struct leases *leases, enum store_result result,
                      const struct error *err);
+bool leases_have_read(struct leases *leases, enum store_result result,
+                      const struct error *err);
 struct lease_token leases_token(const struct leases *leases,
                                 const struct lease_held *held);
 

@@ -29,7 +29,7 @@ static bool look_at_sessions(struct leases *leases, size_t *killed)
         store_sessions_list(leases_store(leases), &rows, &err);
     bool *kill;
 
-    if (!leases_answered(leases, result, &err))
+    if (!leases_have_read(leases, result, &err))
         return false;
     kill = mem_calloc(rows.count, sizeof(*kill));
     plan_see_sessions(leases->plan, &rows, leases_now(leases), kill);
@@ -190,7 +190,7 @@ static bool look_at_leases(struct leases *leases)
     result =
         store_lease_list(leases_store(leases), leases->stream, &rows, &err);
     now_ms = leases_now(leases);
-    if (!leases_answered(leases, result, &err))
+    if (!leases_have_read(leases, result, &err))
         return false;
     blocked = blocked_of(leases, &rows);
     moves = mem_calloc(rows.count, sizeof(*moves));

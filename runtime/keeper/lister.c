@@ -1,5 +1,6 @@
 #include "keeper/lister.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -145,17 +146,13 @@ bool lister_start(struct lister *lister, struct error *err)
     return true;
 }
 
-bool lister_ask(struct lister *lister)
+void lister_ask(struct lister *lister)
 {
-    bool was_idle;
-
     pthread_mutex_lock(&lister->lock);
-    was_idle = lister->state == LISTER_IDLE;
-    if (was_idle)
-        lister->state = LISTER_ASKED;
+    assert(lister->state == LISTER_IDLE);
+    lister->state = LISTER_ASKED;
     pthread_cond_signal(&lister->changed);
     pthread_mutex_unlock(&lister->lock);
-    return was_idle;
 }
 
 bool lister_take(struct lister *lister, struct listing *listing,

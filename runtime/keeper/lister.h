@@ -46,8 +46,8 @@ void listing_finish(struct listing *listing);
 struct lister *lister_create(const struct lister_options *options);
 bool lister_start(struct lister *lister, struct error *err);
 
-/* Begin a listing. False while one is under way or waits to be taken. */
-bool lister_ask(struct lister *lister);
+/* Begin a listing; only once the one before was taken. */
+void lister_ask(struct lister *lister);
 
 /* After its mail: what came of it. Caller finishes the listing. */
 bool lister_take(struct lister *lister, struct listing *listing,

@@ -25,7 +25,8 @@ struct membership {
     bool is_joined;
     int64_t asks_seen, asks_now;
     int64_t beat_due_ms, acts_until_ms;
-    bool is_failing, is_told; // told: since it last was well
+    bool is_failing;
+    bool is_told; // that it fails, since it last was well
     struct log_repeat failures;
 };
 
@@ -82,24 +83,34 @@ bool membership_open(struct membership *membership, struct error *err)
     return membership->store;
 }
 
+enum store_result membership_note_read(struct membership *membership,
+                                       enum store_result result,
+                                       const struct error *err)
+{
+    int64_t now_ms = clock_now_ms(membership->clock);
+
+    if (result != STORE_UNAVAILABLE && result != STORE_UNKNOWN)
+        return result;
+    membership->is_failing = true;
+    if (!log_repeat_due(&membership->failures, now_ms, REPEAT_MS))
+        return result;
+    log_error(membership->log, "store.failing", LOG_ERROR(err),
+              LOG_INT("suppressed", membership->failures.suppressed));
+    membership->failures.suppressed = 0;
+    membership->is_told = true;
+    return result;
+}
+
 enum store_result membership_note(struct membership *membership,
                                   enum store_result result,
                                   const struct error *err)
 {
-    bool fails = result == STORE_UNAVAILABLE || result == STORE_UNKNOWN;
-    int64_t now_ms = clock_now_ms(membership->clock);
-
-    if (fails && log_repeat_due(&membership->failures, now_ms, REPEAT_MS)) {
-        log_error(membership->log, "store.failing", LOG_ERROR(err),
-                  LOG_INT("suppressed", membership->failures.suppressed));
-        membership->failures.suppressed = 0;
-        membership->is_told = true;
-    }
-    if (!fails && membership->is_told) {
+    if (result == STORE_UNAVAILABLE || result == STORE_UNKNOWN)
+        return membership_note_read(membership, result, err);
+    membership->is_failing = false;
+    if (membership->is_told)
         log_info(membership->log, "store.recovered");
-        membership->is_told = false;
-    }
-    membership->is_failing = fails;
+    membership->is_told = false;
     return result;
 }
 
@@ -160,10 +171,8 @@ enum store_result membership_beat(struct membership *membership)
         beat_arrived(membership, sent_ms);
     else
         membership->beat_due_ms = sent_ms + BEAT_RETRY_MS;
-    if (result == STORE_CONFLICT) {
+    if (result == STORE_CONFLICT)
         membership->asks_now = row.asks;
-        membership->beat_due_ms = sent_ms;
-    }
     session_row_finish(&row);
     return membership_note(membership, result, &err);
 }
@@ -171,6 +180,7 @@ enum store_result membership_beat(struct membership *membership)
 void membership_saw_asks(struct membership *membership)
 {
     membership->asks_seen = membership->asks_now;
+    membership->beat_due_ms = 0;
 }
 
 enum store_result membership_drain(struct membership *membership)

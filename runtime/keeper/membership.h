@@ -60,12 +60,17 @@ struct store *membership_store(const struct membership *membership);
 int64_t membership_acts_until_ms(const struct membership *membership);
 int64_t membership_beat_due_ms(const struct membership *membership);
 
-/* Every answer of the store passes here: says once that it fails, and once that
- * it works again, and of one that does both in turn no more than that in a
- * minute. Returns result. */
+/* Every answer of the store passes here, of a write or of a read: says once
+ * that it fails, and once that it works again, and of one that does both in
+ * turn no more than that in a minute. Only a write tells that it works: a full
+ * disk is read from all the same. Returns result. */
 enum store_result membership_note(struct membership *membership,
                                   enum store_result result,
                                   const struct error *err);
+enum store_result membership_note_read(struct membership *membership,
+                                       enum store_result result,
+                                       const struct error *err);
+/* No write worked since one failed. */
 bool membership_is_failing(const struct membership *membership);
 
 #endif
