@@ -283,6 +283,19 @@ class Reload(Worker):
         self.assertEqual(self.sqs.counts(b), (1, 0, 0))
         self.assertEqual(stop(pollard), 0)
 
+    def test_a_stop_while_a_reload_drains_is_not_forgotten(self):
+        self.local()
+        url = self.sqs.create_queue("slow")
+        self.sqs.send_all(url, ["endless"])
+        pollard = self.stage.start_pollard(self.config(self.head() + self.queue("slow", delay_ms=4000)))
+        wait_until(lambda: self.sqs.counts(url)[1] == 1, 20, "the message is being handled")
+        self.config(self.head() + self.queue("slow", delay_ms=1))
+        pollard.send_signal(signal.SIGHUP)
+        self.wait_event("reload.draining")
+        self.assertEqual(stop(pollard), 0)
+        self.assertEqual(self.events("reload.done"), [])
+        self.assertEqual(self.ledger.data("slow"), ["endless"])
+
     def test_a_mistake_changes_nothing(self):
         self.local()
         url = self.sqs.create_queue("a")
