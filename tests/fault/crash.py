@@ -45,7 +45,7 @@ def checkpoints(path):
             rows = db.execute("SELECT stream, shard, ckpt FROM lease").fetchall()
         except sqlite3.OperationalError:
             return {}
-    return {(stream, shard): int(c) if c.isdigit() else 0 for stream, shard, c in rows}
+    return {(stream.split("@")[0], shard): int(c) if c.isdigit() else 0 for stream, shard, c in rows}
 
 
 def assert_none_went_back(before, after):
