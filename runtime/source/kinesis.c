@@ -5,46 +5,10 @@
 
 #include "aws/client.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
-#include "record/record.h"
-#include "source/kinesis_calls.h"
-#include "source/kinesis_reader.h"
-#include "source/kinesis_records.h"
-#include "source/kinesis_shards.h"
-#include "source/source.h"
+#include "source/kinesis_inner.h"
 
-#define REQUEST_LIMIT (64u * 1024)
 #define AWS_PACE_MS 200 // 5 calls a second on a shard
-#define TROUBLE_LOG_MS (60 * 1000)
-
-struct kinesis_source {
-    struct source source; // first
-
-    // Set by kinesis_open, never changed.
-    struct aws_session *session; // borrowed
-    struct aws_client *client;   // borrowed
-    const struct clock *clock;
-    struct log log;
-    char *stream, *shard, *arn, *region, *identity; // owned
-    struct record_origin origin;                    // points at them
-
-    // How the reading goes.
-    struct kinesis_reader reader;
-    bool asked_cbor;       // by the call in flight
-    int64_t asked_wall_ms; // when the iterator in flight was asked for
-    char *shards_token;    // owned; the next page of the ListShards going on
-    size_t room; // records that the poller still takes, as of the last poll
-    bool stopping;
-    bool was_ended; // said in the log
-    struct log_repeat trouble;
-
-    // What arrived.
-    struct record_list waiting;
-    size_t waiting_bytes;
-    size_t out; // records that the poller has
-    struct source_counts counts;
-};
 
 static struct kinesis_source *self_of(struct source *source)
 {
@@ -56,77 +20,11 @@ static const struct kinesis_source *const_self_of(const struct source *source)
     return (const struct kinesis_source *)source;
 }
 
-static size_t weight(const struct record *record)
-{
-    return sizeof(*record) + record->data.size + record->key.size;
-}
-
-static struct kinesis_ahead ahead_of(const struct kinesis_source *self)
+struct kinesis_ahead kinesis_ahead(const struct kinesis_source *self)
 {
     return (struct kinesis_ahead){.records = self->waiting.count,
                                   .bytes = self->waiting_bytes,
                                   .room = self->room};
-}
-
-// ---- sending ---------------------------------------------------------------
-
-static enum aws_kinesis_protocol protocol(const struct kinesis_source *self)
-{
-    return aws_session_kinesis_protocol(self->session);
-}
-
-static void put_call(struct kinesis_source *self, enum kinesis_call call,
-                     struct aws_request *request)
-{
-    bool cbor = request->protocol == AWS_CBOR_11;
-
-    switch (call) {
-    case KINESIS_CALL_ITERATOR:
-        request->operation = "GetShardIterator";
-        self->asked_wall_ms = clock_wall_ms(self->clock);
-        kinesis_put_iterator_call(&request->body, cbor, self->stream,
-                                  self->shard, &self->reader.start);
-        break;
-    case KINESIS_CALL_RECORDS:
-        request->operation = "GetRecords";
-        kinesis_put_records_call(&request->body, cbor, self->reader.iterator,
-                                 self->reader.limit);
-        break;
-    case KINESIS_CALL_SHARDS:
-        request->operation = "ListShards";
-        request->protocol = AWS_JSON_11;
-        kinesis_put_shards_call(&request->body, self->stream,
-                                self->shards_token);
-        break;
-    case KINESIS_CALL_NONE:
-        break;
-    }
-}
-
-static void send_call(struct kinesis_source *self, enum kinesis_call call)
-{
-    // One attempt: the reader knows better than the client when to try again.
-    struct aws_request request = {.service = AWS_KINESIS,
-                                  .protocol = protocol(self) == AWS_KINESIS_JSON
-                                                  ? AWS_JSON_11
-                                                  : AWS_CBOR_11,
-                                  .max_attempts = 1,
-                                  .owner = self,
-                                  .kind = (int)call};
-
-    buffer_init(&request.body, REQUEST_LIMIT);
-    put_call(self, call, &request);
-    self->asked_cbor = request.protocol == AWS_CBOR_11;
-    aws_client_send(self->client, &request);
-}
-
-static void send_next(struct kinesis_source *self,
-                      const struct kinesis_ahead *ahead, int64_t now_ms)
-{
-    enum kinesis_call call = kinesis_reader_next(&self->reader, ahead, now_ms);
-
-    if (call != KINESIS_CALL_NONE)
-        send_call(self, call);
 }
 
 static void kinesis_poll(struct source *source, size_t room, int64_t now_ms)
@@ -135,227 +33,21 @@ static void kinesis_poll(struct source *source, size_t room, int64_t now_ms)
     struct kinesis_ahead ahead;
 
     self->room = room;
-    ahead = ahead_of(self);
+    ahead = kinesis_ahead(self);
     if (!self->stopping)
-        send_next(self, &ahead, now_ms);
-}
-
-// ---- replies ---------------------------------------------------------------
-
-static void take_page(struct kinesis_source *self, struct kinesis_page *page,
-                      int64_t now_ms)
-{
-    struct kinesis_ahead ahead = ahead_of(self);
-
-    kinesis_reader_got_page(&self->reader, page, &ahead, now_ms);
-    for (size_t i = 0; i < page->count; i++)
-        record_list_add(&self->waiting, &page->chunk->records[i]);
-    self->waiting_bytes += page->bytes + page->count * sizeof(struct record);
-    self->counts.received += page->count;
-    page->chunk = NULL;
-}
-
-// The server need not wait until we have read what it sent.
-static void ask_ahead(struct kinesis_source *self, struct kinesis_head *head,
-                      size_t body_size, int64_t now_ms)
-{
-    struct kinesis_ahead ahead = ahead_of(self);
-
-    if (self->stopping || !head->next_iterator || !head->millis_behind ||
-        !head->has_records)
-        return;
-    kinesis_reader_got_head(&self->reader, head->next_iterator);
-    head->next_iterator = NULL;
-    ahead.bytes += body_size;
-    send_next(self, &ahead, now_ms);
-    aws_client_push(self->client);
-}
-
-static bool read_page(struct kinesis_source *self, struct aws_reply *reply,
-                      bool cbor, int64_t now_ms, struct error *err)
-{
-    struct kinesis_page page = {0};
-    struct kinesis_head head;
-    struct kinesis_parse *parse =
-        kinesis_parse_begin(&reply->body, cbor, &self->origin, now_ms, &head);
-
-    ask_ahead(self, &head, reply->body.size, now_ms);
-    free(head.next_iterator);
-    if (!kinesis_parse_end(parse, &page, err))
-        return false;
-    if (!self->stopping)
-        take_page(self, &page, now_ms);
-    else
-        kinesis_reader_got_nothing(&self->reader);
-    kinesis_page_finish(&page);
-    if (protocol(self) == AWS_KINESIS_AUTO)
-        aws_session_set_kinesis_protocol(
-            self->session, cbor ? AWS_KINESIS_CBOR : AWS_KINESIS_JSON);
-    return true;
-}
-
-static bool read_iterator(struct kinesis_source *self, struct aws_reply *reply,
-                          bool cbor, int64_t now_ms, struct error *err)
-{
-    char *iterator = kinesis_iterator_parse(&reply->body, cbor, err);
-
-    if (iterator)
-        kinesis_reader_got_iterator(&self->reader, iterator,
-                                    self->asked_wall_ms, now_ms);
-    return iterator != NULL;
-}
-
-// One page of shards at a time, until ours is among them or there is no more.
-static bool read_shards(struct kinesis_source *self,
-                        const struct aws_reply *reply, int64_t now_ms,
-                        struct error *err)
-{
-    struct kinesis_shards shards = {0};
-    const struct kinesis_shard *shard;
-    char *next = NULL;
-    bool ok =
-        kinesis_shards_parse(buffer_bytes(&reply->body), &shards, &next, err);
-
-    shard = kinesis_shards_find(&shards, self->shard);
-    free(self->shards_token);
-    self->shards_token = shard ? NULL : next;
-    if (shard)
-        free(next);
-    if (ok && self->shards_token)
-        kinesis_reader_got_nothing(&self->reader);
-    else if (ok)
-        kinesis_reader_got_closed(&self->reader, shard && shard->closed,
-                                  now_ms);
-    kinesis_shards_finish(&shards);
-    return ok;
-}
-
-static bool read_reply(struct kinesis_source *self, struct aws_reply *reply,
-                       int64_t now_ms, struct error *err)
-{
-    // A server may answer JSON to CBOR; it says so.
-    bool cbor = self->asked_cbor && !strstr(reply->content_type, "json");
-
-    switch ((enum kinesis_call)reply->kind) {
-    case KINESIS_CALL_ITERATOR:
-        return read_iterator(self, reply, cbor, now_ms, err);
-    case KINESIS_CALL_RECORDS:
-        return read_page(self, reply, cbor, now_ms, err);
-    case KINESIS_CALL_SHARDS:
-        return read_shards(self, reply, now_ms, err);
-    case KINESIS_CALL_NONE:
-        break;
-    }
-    return error_set(err, ERROR_TRANSIENT, "a reply to no call");
-}
-
-static void note_json(struct kinesis_source *self, const struct error *err)
-{
-    if (protocol(self) == AWS_KINESIS_JSON) // another shard's poller was first
-        return;
-    aws_session_set_kinesis_protocol(self->session, AWS_KINESIS_JSON);
-    log_info(&self->log, "kinesis.json", LOG_ERROR(err));
-}
-
-// moto, say, answers HTML with status 500 to CBOR.
-static bool refuses_cbor(const struct kinesis_source *self,
-                         const struct aws_reply *reply)
-{
-    return self->asked_cbor && protocol(self) != AWS_KINESIS_CBOR &&
-           (reply->not_json || !strcmp(reply->code, "SerializationException") ||
-            !strcmp(reply->code, "UnknownOperationException"));
-}
-
-// The poller logs what ends the source; what passes is said here.
-static void log_trouble(struct kinesis_source *self, const struct error *err,
-                        int64_t now_ms)
-{
-    if (self->reader.failure.code != ERROR_NONE || err->code == ERROR_STOPPED ||
-        !log_repeat_due(&self->trouble, now_ms, TROUBLE_LOG_MS))
-        return;
-    log_warn(&self->log, "kinesis.trouble",
-             LOG_INT("suppressed", self->trouble.suppressed), LOG_ERROR(err));
-    self->trouble.suppressed = 0;
-}
-
-static void take_refusal(struct kinesis_source *self,
-                         const struct kinesis_refusal *refusal, int64_t now_ms)
-{
-    enum kinesis_call call = self->reader.in_flight;
-
-    kinesis_reader_got_refusal(&self->reader, refusal, now_ms);
-    if (call == KINESIS_CALL_SHARDS) {
-        free(self->shards_token);
-        self->shards_token = NULL;
-    }
-    // An iterator's expiry is the way of the world.
-    if (strcmp(refusal->code, "ExpiredIteratorException") != 0)
-        log_trouble(self, refusal->error, now_ms);
-}
-
-static void log_end(struct kinesis_source *self)
-{
-    if (!self->reader.ended || self->was_ended)
-        return;
-    self->was_ended = true;
-    log_info(&self->log, "kinesis.shard_ended",
-             LOG_STR("after", self->reader.start.sequence_number));
-}
-
-static void take_failure(struct kinesis_source *self,
-                         const struct aws_reply *reply, int64_t now_ms)
-{
-    if (refuses_cbor(self, reply)) {
-        note_json(self, &reply->error);
-        kinesis_reader_got_nothing(&self->reader);
-        return;
-    }
-    take_refusal(self,
-                 &(struct kinesis_refusal){.code = reply->code,
-                                           .status = reply->status,
-                                           .over_limit = reply->over_limit,
-                                           .error = &reply->error},
-                 now_ms);
-}
-
-// The server took the call, but what it answered cannot be read.
-static void take_garble(struct kinesis_source *self, bool was_cbor,
-                        const struct aws_reply *reply, const struct error *err,
-                        int64_t now_ms)
-{
-    bool has_head = self->reader.has_head;
-    struct kinesis_refusal refusal = {
-        .code = "", .status = reply->status, .error = err};
-
-    if (was_cbor)
-        note_json(self, err);
-    else if (has_head)
-        log_trouble(self, err, now_ms);
-    if (has_head && kinesis_reader_got_garble(&self->reader, now_ms))
-        aws_client_cancel(self->client, self);
-    if (!has_head && was_cbor)
-        kinesis_reader_got_nothing(&self->reader);
-    if (!has_head && !was_cbor)
-        take_refusal(self, &refusal, now_ms);
+        kinesis_send_next(self, &ahead, now_ms);
 }
 
 static void kinesis_reply(struct source *source, struct aws_reply *reply,
                           int64_t now_ms)
 {
-    struct kinesis_source *self = self_of(source);
-    bool was_cbor = self->asked_cbor; // reading may ask for the next page
-    struct error err = {0};
-
-    if (self->reader.ignores_in_flight)
-        kinesis_reader_got_nothing(&self->reader);
-    else if (!reply->ok)
-        take_failure(self, reply, now_ms);
-    else if (!read_reply(self, reply, now_ms, &err))
-        take_garble(self, was_cbor, reply, &err, now_ms);
-    log_end(self);
+    kinesis_reply_take(self_of(source), reply, now_ms);
 }
 
-// ---- records ---------------------------------------------------------------
+static size_t weight(const struct record *record)
+{
+    return sizeof(*record) + record->data.size + record->key.size;
+}
 
 static struct record *take_waiting(struct kinesis_source *self)
 {
@@ -400,7 +92,7 @@ static void kinesis_settle(struct source *source, struct record *record,
 static int64_t kinesis_deadline_ms(const struct source *source)
 {
     const struct kinesis_source *self = const_self_of(source);
-    struct kinesis_ahead ahead = ahead_of(self);
+    struct kinesis_ahead ahead = kinesis_ahead(self);
 
     if (self->stopping)
         return CLOCK_NEVER;
@@ -486,8 +178,6 @@ static const struct source_ops kinesis_ops = {
     .counts = kinesis_counts,
     .close = kinesis_close,
 };
-
-// ---- opening ---------------------------------------------------------------
 
 static const char *partition_of(const char *region)
 {

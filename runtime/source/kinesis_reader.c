@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "record/record.h"
 #include "source/kinesis_records.h"
+#include "source/kinesis_refusal.h"
 
 #define ITERATOR_FRESH_MS (270 * 1000) // it lives five minutes
 #define SKEW_MS (10 * 1000)            // of our clock against the server's
@@ -280,60 +281,6 @@ void kinesis_reader_got_closed(struct kinesis_reader *reader, bool closed,
     reader->ask_again_ms = now_ms + ASK_AGAIN_MS;
 }
 
-// ---- what a refusal means (wire.md section 2.9) ----------------------------
-
-enum reaction {
-    REACT_FAIL,  // the poller ends
-    REACT_RETRY, // soon
-    REACT_SLOW,  // later, and slower from then on
-    REACT_PAUSE, // much later: somebody must mend a key first
-    REACT_RENEW, // with a new iterator
-    REACT_DOUBT, // the iterator, then the position
-};
-
-static const struct {
-    const char *code;
-    enum reaction reaction;
-} reactions[] = {
-    {"ProvisionedThroughputExceededException", REACT_SLOW},
-    {"LimitExceededException", REACT_SLOW},
-    {"ThrottlingException", REACT_SLOW},
-    {"KMSThrottlingException", REACT_SLOW},
-    {"ExpiredIteratorException", REACT_RENEW},
-    {"InvalidArgumentException", REACT_DOUBT},
-    {"KMSDisabledException", REACT_PAUSE},
-    {"KMSInvalidStateException", REACT_PAUSE},
-    {"KMSAccessDeniedException", REACT_PAUSE},
-    {"KMSNotFoundException", REACT_PAUSE},
-    {"KMSOptInRequired", REACT_PAUSE},
-};
-
-static enum reaction by_error(enum error_code code)
-{
-    switch (code) {
-    case ERROR_THROTTLED:
-        return REACT_SLOW;
-    case ERROR_TRANSIENT:
-    case ERROR_STOPPED:
-        return REACT_RETRY;
-    case ERROR_NONE:
-    case ERROR_INVALID:
-    case ERROR_DENIED:
-    case ERROR_NOT_FOUND:
-    case ERROR_LOST:
-        break;
-    }
-    return REACT_FAIL;
-}
-
-static enum reaction react(const struct kinesis_refusal *refusal)
-{
-    for (size_t i = 0; i < sizeof(reactions) / sizeof(reactions[0]); i++)
-        if (!strcmp(refusal->code, reactions[i].code))
-            return reactions[i].reaction;
-    return by_error(refusal->error->code);
-}
-
 static void retry(struct kinesis_reader *reader, int64_t now_ms)
 {
     reader->due_ms =
@@ -422,24 +369,24 @@ void kinesis_reader_got_refusal(struct kinesis_reader *reader,
         shrink_pages(reader, now_ms);
         return;
     }
-    switch (react(refusal)) {
-    case REACT_FAIL:
+    switch (kinesis_refusal_reaction(refusal)) {
+    case KINESIS_FAIL:
         fail(reader, refusal->error);
         break;
-    case REACT_RETRY:
+    case KINESIS_RETRY:
         retry_server_error(reader, refusal, now_ms);
         break;
-    case REACT_SLOW:
+    case KINESIS_SLOW:
         slow_down(reader, now_ms);
         break;
-    case REACT_PAUSE:
+    case KINESIS_PAUSE:
         reader->due_ms = now_ms + PAUSE_MS +
                          (int64_t)random_below(&reader->random, PAUSE_MS / 4);
         break;
-    case REACT_RENEW:
+    case KINESIS_RENEW:
         renew(reader, now_ms);
         break;
-    case REACT_DOUBT:
+    case KINESIS_DOUBT:
         doubt(reader, call, refusal, now_ms);
         break;
     }

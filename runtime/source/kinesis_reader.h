@@ -24,6 +24,7 @@
 #include "source/kinesis.h"
 
 struct kinesis_page;
+struct kinesis_refusal;
 
 #define KINESIS_AHEAD_BYTES (10u * 1024 * 1024)
 
@@ -46,13 +47,6 @@ struct kinesis_reader_options {
 struct kinesis_ahead { // arrived, not handed out
     size_t records, bytes;
     size_t room; // records that the poller could take now
-};
-
-struct kinesis_refusal { // a call that failed
-    const char *code;    // AWS's, or ""
-    int status;          // HTTP, or 0
-    bool over_limit;     // the answer was larger than we take
-    const struct error *error;
 };
 
 struct kinesis_reader {
