@@ -8,8 +8,10 @@
 # make bench      figures, side by side with what they are compared to
 # make fuzz       every fuzzer for FUZZ_SECONDS (60) each
 # make bare       prove `make run` and `make test` on a bare Debian 12
-# make docs       docs/triggers.md from the schema tables
-# make lint format install clean deps         V=1 shows the commands
+# make docs       docs/triggers.md and its JSON Schema, from the tables
+# make check-one  one test: T=tests/unit/test_bytes
+# make install    to PREFIX (/usr/local), under DESTDIR for packagers
+# make deps lint format clean help            V=1 shows the commands
 
 VARIANT  ?= release
 BUILD    := build/$(VARIANT)
@@ -56,7 +58,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c)) \
            $(patsubst bench/handlers/%.c,$(BUILD)/bench/handlers/%.so,$(wildcard bench/handlers/*.c))
 
-.PHONY: all deps run test check check-one interop crash bench fuzz bare docs lint format install clean
+.PHONY: all deps run test check check-one interop crash bench fuzz bare docs lint format install clean help
 .SECONDARY:
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
@@ -208,5 +210,9 @@ install: all
 
 clean:
 	rm -rf build
+
+# The lines this file begins with.
+help:
+	@sed -n '/^#/!q; s/^# //p' Makefile
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -14,8 +14,8 @@ cat <<'TEXT'
 Hamster races: requests arrive on the queue `races`; a handler runs each race and
 emits its result into the stream `results` (two shards); `standings` keeps the
 table in build/demo/standings.db, `podium` prints. Some requests are delayed, some
-fail twice, and one is poisonous and ends in the queue `races-dead`.
-Ctrl-C stops.
+fail twice, and one is poisonous: after three tries it ends in `races-dead`.
+Ctrl-C drains and stops; what was done and what is left is said last.
 
 TEXT
 
@@ -32,9 +32,19 @@ send() {
     done
 }
 
+field() {
+    printf '%s\n' "$race" | sed -nE "s/.*\"$1\": *\"?([^\",}]+).*/\1/p"
+}
+
 while IFS= read -r race; do
-    delay=$(printf '%s\n' "$race" | sed -nE 's/.*"delay": *([0-9]+).*/\1/p')
+    delay=$(field delay)
     send "${delay:-0}" "$race"
+    case $race in
+    *'"delay"'*) echo "sent: $(field title), to be seen in $delay s" ;;
+    *'"fails"'*) echo "sent: $(field title), whose first $(field fails) starts fail" ;;
+    *'"poisonous"'*) echo "sent: $(field title), which is poisonous" ;;
+    *) echo "sent: $(field title)" ;;
+    esac
 done <config/quickstart-races.jsonl
 
 # For scripts that cannot press Ctrl-C.

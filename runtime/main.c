@@ -13,43 +13,50 @@ static int version_main(int argc, char **argv);
 
 static int schema_main(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
-    reference_write_json_schema(stdout);
-    return ferror(stdout) ? COMMAND_INTERNAL : COMMAND_OK;
+    return command_plain(argc, argv, reference_write_json_schema);
 }
 
 static int reference_main(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
-    reference_write_markdown(stdout);
-    return ferror(stdout) ? COMMAND_INTERNAL : COMMAND_OK;
+    return command_plain(argc, argv, reference_write_markdown);
 }
 
 const struct command commands[] = {
     {"run", run_main,
      "[-c FILE] [--local] [--log-level LEVEL] [--log-format FORMAT]",
      "Run the triggers of FILE (default: $POLLARD_CONFIG, or pollard.yaml).\n"
-     "--local starts the embedded SQS and Kinesis server in the same process\n"
-     "and creates the queues and streams that the triggers name.\n"
+     "--local starts the embedded SQS and Kinesis server in the same process,\n"
+     "on port 9324 of the loopback, and creates the queues and streams that\n"
+     "the triggers name. LEVEL: debug, info, warn or error. FORMAT: auto, "
+     "text\n"
+     "or json.\n"
      "SIGTERM or SIGINT drains, a second one forces; SIGHUP reads FILE again."},
     {"validate", validate_main, "[-c FILE] [--online]",
      "Check FILE and its handlers, and print every mistake with its place.\n"
      "--online also asks the servers: credentials, queues, streams, timeouts.\n"
      "Exit status 78 when something is wrong."},
-    {"send", send_main,
-     "[-c FILE] [--key KEY] [--group ID] [--delay SECONDS] [--whole]\n"
-     "       [--local] TRIGGER [FILE|-]",
-     "Put messages or records, one a line, where TRIGGER reads them.\n"
-     "--key is the records' partition key (otherwise any shard will do),\n"
-     "--group the messages' group in a FIFO queue, --delay holds messages "
-     "back.\n"
-     "--whole sends the whole input as one, --local to the embedded server of\n"
-     "a 'pollard run --local'.\n"
-     "Exit status 65 when lines were refused, 75 when trying later may help."},
-    {"local", local_main, "[--port N] [--queue NAME]... [--stream NAME:N]...",
-     "Run the embedded SQS and Kinesis server alone, in memory, on loopback."},
+    {"send", send_main, "[-c FILE] [--local] [OPTION]... TRIGGER [INPUT|-]",
+     "Put messages or records, one a line, where TRIGGER reads them.\n\n"
+     "  --local    to the server of `pollard run --local` or `pollard local`\n"
+     "  --whole    all of the input is one message, not each line\n"
+     "  --delay S  seconds before the messages are visible (queues)\n"
+     "  --group G  the message group (FIFO queues, which need it)\n"
+     "  --key K    the partition key (streams)\n\n"
+     "The input is standard input unless a file is named. Exit status 65 when\n"
+     "lines were refused, 75 when trying later may help."},
+    {"local", local_main, "[OPTION]...",
+     "Run the embedded SQS and Kinesis server alone, in memory, on "
+     "loopback.\n\n"
+     "  -p, --port N          9324; 0: any free one\n"
+     "  --address A           127.0.0.1 or ::1\n"
+     "  --region R            us-east-1\n"
+     "  --account A           000000000000\n"
+     "  --queue NAME[,fifo][,redrive=QUEUE:COUNT][,ATTRIBUTE=VALUE]...\n"
+     "  --stream NAME[:SHARDS]\n"
+     "  --fault FAULT         docs/local.md explains them\n"
+     "  --seed N              of the faults' chance\n"
+     "  -v, --verbose         log each request\n\n"
+     "--queue, --stream and --fault may be given again and again."},
     {"schema", schema_main, "",
      "Print the JSON Schema of the configuration, for editors."},
     {"reference", reference_main, "",
@@ -61,7 +68,7 @@ const struct command commands[] = {
 
 static int help_main(int argc, char **argv)
 {
-    if (argc > 1)
+    if (argc > 1 && argv[1][0] != '-')
         return command_help(argv[1]);
     (void)printf(
         "Usage: pollard COMMAND [OPTION]...\n\n"
@@ -74,12 +81,14 @@ static int help_main(int argc, char **argv)
     return COMMAND_OK;
 }
 
+static void write_version(FILE *file)
+{
+    (void)fprintf(file, "pollard %s\n", POLLARD_VERSION);
+}
+
 static int version_main(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
-    (void)printf("pollard %s\n", POLLARD_VERSION);
-    return COMMAND_OK;
+    return command_plain(argc, argv, write_version);
 }
 
 int main(int argc, char **argv)
@@ -97,9 +106,5 @@ int main(int argc, char **argv)
     for (const struct command *command = commands; command->name; command++)
         if (!strcmp(command->name, name))
             return command->main(argc - 1, argv + 1);
-    (void)fprintf(stderr,
-                  "pollard: there is no command '%s'.\n"
-                  "Try 'pollard help'.\n",
-                  name);
-    return COMMAND_USAGE;
+    return command_help(name);
 }

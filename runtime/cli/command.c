@@ -1,9 +1,11 @@
 #include "cli/command.h"
 
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/problems.h"
 #include "supervisor/settings.h"
@@ -20,13 +22,47 @@ int command_usage(const char *name, const char *format, ...)
     return COMMAND_USAGE;
 }
 
+static int print_help(const struct command *command)
+{
+    (void)printf("Usage: pollard %s%s%s\n\n%s\n", command->name,
+                 *command->arguments ? " " : "", command->arguments,
+                 command->help);
+    return COMMAND_OK;
+}
+
 int command_help(const char *name)
 {
     for (const struct command *command = commands; command->name; command++)
         if (!strcmp(command->name, name))
-            (void)printf("Usage: pollard %s %s\n\n%s\n", command->name,
-                         command->arguments, command->help);
-    return COMMAND_OK;
+            return print_help(command);
+    (void)fprintf(stderr,
+                  "pollard: there is no command '%s'.\nTry 'pollard help'.\n",
+                  name);
+    return COMMAND_USAGE;
+}
+
+int command_bad_option(const char *name, char **argv)
+{
+    bool is_long = !strncmp(argv[optind - 1], "--", 2);
+
+    if (optopt && is_long)
+        return command_usage(name, "the option %s takes %s", argv[optind - 1],
+                             strchr(argv[optind - 1], '=') ? "no value"
+                                                           : "a value");
+    if (is_long || !optopt)
+        return command_usage(name, "there is no option %s", argv[optind - 1]);
+    return command_usage(
+        name, "there is no option -%c, or its value is missing", optopt);
+}
+
+int command_plain(int argc, char **argv, void (*write)(FILE *file))
+{
+    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")))
+        return command_help(argv[0]);
+    if (argc > 1)
+        return command_usage(argv[0], "'%s' is one argument too many", argv[1]);
+    write(stdout);
+    return fflush(stdout) || ferror(stdout) ? COMMAND_INTERNAL : COMMAND_OK;
 }
 
 struct settings *command_load_settings(const char *path)
@@ -38,6 +74,9 @@ struct settings *command_load_settings(const char *path)
     settings = settings_load(path, &problems);
     problems_print(&problems, stderr);
     problems_finish(&problems);
+    if (!settings && access(path, F_OK))
+        (void)fprintf(stderr, "Name the configuration with -c FILE, or in "
+                              "POLLARD_CONFIG.\n");
     return settings;
 }
 

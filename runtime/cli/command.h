@@ -8,6 +8,7 @@
 #define POLLARD_COMMAND_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 enum command_exit { // sysexits.h, and what peers use (Vector)
     COMMAND_OK = 0,
@@ -34,8 +35,16 @@ extern const struct command commands[];
 int command_usage(const char *name, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* The help of one subcommand, on stdout. Returns COMMAND_OK. */
+/* The help of one subcommand, on stdout. Returns COMMAND_OK, or COMMAND_USAGE
+ * when there is none of that name. */
 int command_help(const char *name);
+
+/* What getopt_long answered with '?', while opterr is 0. Returns
+ * COMMAND_USAGE. */
+int command_bad_option(const char *name, char **argv);
+
+/* A subcommand that only prints, and takes nothing but --help. */
+int command_plain(int argc, char **argv, void (*write)(FILE *file));
 
 struct settings;
 

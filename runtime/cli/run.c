@@ -34,6 +34,7 @@ static int parse(int argc, char **argv, struct run_options *options)
         {0}};
     int c;
 
+    opterr = 0;
     while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1)
         switch (c) {
         case 'c':
@@ -51,7 +52,7 @@ static int parse(int argc, char **argv, struct run_options *options)
         case 'h':
             exit(command_help("run"));
         default:
-            return command_usage("run", "that option is not known");
+            return command_bad_option("run", argv);
         }
     if (optind < argc)
         return command_usage("run", "'%s' is one argument too many",

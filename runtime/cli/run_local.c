@@ -1,8 +1,13 @@
 #include "cli/run_local.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -35,7 +40,7 @@ struct run_local *run_local_start(const struct log_sink *sink,
     if (local->server)
         return local;
     free(local);
-    error_wrap(err, "the embedded server on port %d", RUN_LOCAL_PORT);
+    error_wrap(err, "the embedded server");
     return NULL;
 }
 
@@ -101,6 +106,27 @@ void run_local_point(struct aws_config *aws, int port)
     replace(&aws->endpoint_urls.sts, NULL);
     if (!aws->region)
         aws->region = mem_strdup("us-east-1");
+}
+
+bool run_local_is_there(struct error *err)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_port = htons(RUN_LOCAL_PORT),
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+    };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool ok = fd >= 0 &&
+              !connect(fd, (const struct sockaddr *)&address, sizeof(address));
+
+    if (!ok)
+        error_set(err, ERROR_TRANSIENT,
+                  "--local: 127.0.0.1 port %d: %s: is `pollard run --local` "
+                  "running?",
+                  RUN_LOCAL_PORT, strerror(errno));
+    if (fd >= 0)
+        (void)close(fd);
+    return ok;
 }
 
 bool run_local_adjust(struct run_local *local, struct settings *settings,

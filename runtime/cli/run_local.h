@@ -20,6 +20,9 @@ struct settings;
 struct run_local *run_local_start(const struct log_sink *sink,
                                   struct error *err);
 
+/* Asks before `send --local` would wait for a server that nobody started. */
+bool run_local_is_there(struct error *err);
+
 /* Point every service at an embedded server on this port of the loopback. */
 void run_local_point(struct aws_config *aws, int port);
 

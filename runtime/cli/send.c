@@ -11,6 +11,7 @@
 
 #include "aws/client.h"
 #include "aws/session.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -21,6 +22,8 @@
 #include "cli/send_run.h"
 #include "cli/send_target.h"
 #include "supervisor/settings.h"
+
+#define NAMES_LIMIT 4096
 
 struct send_arguments {
     const char *config, *trigger, *file;
@@ -87,21 +90,42 @@ find_trigger(const struct settings *settings, const char *name)
     return NULL;
 }
 
+static int complain_trigger(const struct settings *settings,
+                            const struct send_arguments *arguments)
+{
+    struct buffer names;
+    int status;
+
+    buffer_init(&names, NAMES_LIMIT);
+    for (size_t i = 0; i < settings->trigger_count; i++)
+        buffer_printf(&names, "%s%s", i ? ", " : "",
+                      settings->triggers[i].name);
+    status = command_usage("send", "%s has no trigger '%s'; it has %s",
+                           arguments->config, arguments->trigger,
+                           buffer_ok(&names) ? buffer_text(&names) : "others");
+    buffer_finish(&names);
+    return status;
+}
+
 static int send_with(struct settings *settings,
                      const struct send_arguments *arguments, FILE *file)
 {
     const struct trigger_config *trigger =
         find_trigger(settings, arguments->trigger);
+    struct error err = {0};
     const char *objection;
 
     if (!trigger)
-        return command_usage("send", "%s has no trigger '%s'",
-                             arguments->config, arguments->trigger);
+        return complain_trigger(settings, arguments);
     objection =
         (trigger->source.type == SOURCE_TYPE_SQS ? send_queue : send_stream)
             .objection(&trigger->source, &arguments->options);
     if (objection)
         return command_usage("send", "%s", objection);
+    if (arguments->local && !run_local_is_there(&err)) {
+        (void)fprintf(stderr, "pollard send: %s\n", err.message);
+        return COMMAND_UNAVAILABLE;
+    }
     if (arguments->local)
         run_local_point(&settings->aws, RUN_LOCAL_PORT);
     return send_to_trigger(settings, trigger, arguments, file);
@@ -146,6 +170,7 @@ static int parse(int argc, char **argv, struct send_arguments *arguments)
         {0}};
     int c;
 
+    opterr = 0;
     while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1)
         switch (c) {
         case 'c':
@@ -170,7 +195,7 @@ static int parse(int argc, char **argv, struct send_arguments *arguments)
         case 'h':
             exit(command_help("send"));
         default:
-            return command_usage("send", "that option is not known");
+            return command_bad_option("send", argv);
         }
     return parse_names(argc, argv, arguments);
 }

@@ -66,6 +66,7 @@ static int parse(int argc, char **argv, const char **path, bool *online)
         {0}};
     int c;
 
+    opterr = 0;
     while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1)
         switch (c) {
         case 'c':
@@ -77,7 +78,7 @@ static int parse(int argc, char **argv, const char **path, bool *online)
         case 'h':
             exit(command_help("validate"));
         default:
-            return command_usage("validate", "that option is not known");
+            return command_bad_option("validate", argv);
         }
     if (optind < argc)
         return command_usage("validate", "'%s' is one argument too many",

@@ -55,8 +55,9 @@ static bool complain(struct reader *reader, yaml_mark_t mark, const char *text)
     return complain_at(reader, mark, NULL, text);
 }
 
-// For two mistakes whose libyaml message helps nobody.
-static const char *hint(const struct reader *reader, yaml_mark_t mark)
+// For mistakes whose libyaml message helps nobody.
+static const char *hint(const struct reader *reader, yaml_mark_t mark,
+                        const char *problem)
 {
     struct bytes source = reader->source;
     size_t at = yaml_place_offset(source, mark), start = at, end = at;
@@ -69,6 +70,12 @@ static const char *hint(const struct reader *reader, yaml_mark_t mark)
         end++;
     if (memmem(source.data + start, end - start, "${", 2))
         return " (within [] and {}, ${NAME} must stand in quotes)";
+    if (strstr(problem, "mapping values"))
+        return " (a colon is missing on the line above, or this line is "
+               "indented too far)";
+    if (strstr(problem, "expected key") || strstr(problem, "expected ':'"))
+        return " (KEY: VALUE; a colon, a quote or a bracket is missing, or the "
+               "line is not indented as its neighbours)";
     return "";
 }
 
@@ -89,9 +96,10 @@ static bool complain_syntax(struct reader *reader)
     if (parser->context && parser->context_mark.line != mark.line)
         (void)snprintf(since, sizeof(since), " that begins on line %zu",
                        parser->context_mark.line + 1);
-    (void)snprintf(
-        text, sizeof(text), "%s%s%s%s%s", problem, parser->context ? ", " : "",
-        parser->context ? parser->context : "", since, hint(reader, mark));
+    (void)snprintf(text, sizeof(text), "%s%s%s%s%s", problem,
+                   parser->context ? ", " : "",
+                   parser->context ? parser->context : "", since,
+                   hint(reader, mark, problem));
     return complain(reader, mark, text);
 }
 

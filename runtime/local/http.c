@@ -286,8 +286,11 @@ static int listen_on(const char *text, uint16_t port, struct error *err)
     }
     fd = open_socket(&address, size);
     if (fd < 0)
-        error_set(err, ERROR_INVALID, "listen on %s port %u: %s", text, port,
-                  strerror(errno));
+        error_set(err, ERROR_TRANSIENT, "listen on %s port %u: %s%s", text,
+                  port, strerror(errno),
+                  errno == EADDRINUSE
+                      ? " (by another pollard, or another SQS server?)"
+                      : "");
     return fd;
 }
 

@@ -14,8 +14,9 @@
 #include "base/mailbox.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "local/request.h"
 #include "local/http.h"
+#include "local/queue.h"
+#include "local/request.h"
 #include "local/server.h"
 
 #define IDLE_LIMIT_MS (60 * 1000)
@@ -217,6 +218,29 @@ uint16_t local_port(const struct local *local)
     return http_port(local->http);
 }
 
+static void log_left(const struct local *local, struct queue *queue)
+{
+    uint64_t messages;
+
+    queue_expire(queue, local->server->now_ms);
+    messages = queue->counts[MESSAGE_READY] + queue->counts[MESSAGE_DELAYED] +
+               queue->counts[MESSAGE_IN_FLIGHT];
+    if (messages)
+        log_info(&local->log, "local.left", LOG_STR("queue", queue->name),
+                 LOG_INT("messages", (int64_t)messages));
+}
+
+// After the server thread's end: what the memory still held, and now loses.
+static void log_all_left(const struct local *local)
+{
+    const struct map *queues = &local->server->queues;
+
+    for (size_t i = 0; i < queues->size; i++)
+        for (struct map_node *node = queues->buckets[i]; node;
+             node = node->next)
+            log_left(local, LIST_ITEM(node, struct queue, node));
+}
+
 void local_stop(struct local *local)
 {
     struct call stop = {.mail.kind = CALL_STOP};
@@ -225,6 +249,7 @@ void local_stop(struct local *local)
         return;
     (void)call(local, &stop);
     pthread_join(local->thread, NULL);
+    log_all_left(local);
     destroy(local);
 }
 

@@ -48,7 +48,8 @@ bool local_create_queue_with(struct local *local, const char *name,
                              const struct local_attribute *attributes,
                              size_t count, struct error *err);
 
-/* Ends open connections, joins its threads, frees everything. NULL is fine. */
+/* Ends open connections, joins its threads, logs which queues still held
+ * messages, frees everything. NULL is fine. */
 void local_stop(struct local *local);
 
 #endif

@@ -131,6 +131,29 @@ static bool check(struct request *request, const struct queue *queue,
     return true;
 }
 
+static uint64_t held(const struct queue *queue)
+{
+    return queue->counts[MESSAGE_READY] + queue->counts[MESSAGE_DELAYED] +
+           queue->counts[MESSAGE_IN_FLIGHT];
+}
+
+// Says what was moved to the dead-letter queue on the way.
+static size_t receive_fresh(struct request *request, struct queue *queue,
+                            const struct queue_receive *options,
+                            struct message **messages)
+{
+    struct queue *dead = options->dead_letter;
+    uint64_t before = dead ? held(dead) : 0;
+    size_t count =
+        queue_receive(queue, options, request->server->now_ms, messages);
+
+    if (dead && dead != queue && held(dead) > before)
+        log_info(&request->server->log, "local.dead_letter",
+                 LOG_STR("queue", queue->name), LOG_STR("to", dead->name),
+                 LOG_INT("messages", (int64_t)(held(dead) - before)));
+    return count;
+}
+
 static size_t take(struct request *request, struct queue *queue,
                    const struct receive *receive, struct message **messages)
 {
@@ -150,7 +173,7 @@ static size_t take(struct request *request, struct queue *queue,
                             messages);
     if (count)
         return count;
-    count = queue_receive(queue, &options, now_ms, messages);
+    count = receive_fresh(request, queue, &options, messages);
     if (count && attempt.data)
         fifo_remember_attempt(queue, attempt, now_ms, messages, count);
     return count;

@@ -693,7 +693,7 @@ static void test_port_in_use_is_said(void **state)
     assert_fails(local_start(&(struct local_options){.address = "127.0.0.1",
                                                      .port = client->port},
                              &err) != NULL,
-                 &err, ERROR_INVALID);
+                 &err, ERROR_TRANSIENT);
     assert_contains(err.message, "in use");
 }
 
