@@ -32,6 +32,7 @@ struct lane {
     char *url; // owned
     int64_t timeout_ms;
     long receive_size;
+    size_t expected_size; // of an answer's body, by those before
 
     struct answer answer;
     char detail[CURL_ERROR_SIZE];
@@ -183,12 +184,16 @@ static void set_timeout(struct lane *lane, int64_t timeout_ms)
     curl_easy_setopt(lane->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
 }
 
-// An idle queue's long poll keeps its buffer; a shard's answers are large, and
-// none of them waits.
-static void set_receive_size(struct lane *lane, enum aws_service service)
+// A long poll holds its buffer all the time, so an idle queue's is small. What
+// is expected fades slowly: deletes stand between receives.
+static void set_receive_size(struct lane *lane)
 {
-    long size = service == AWS_KINESIS ? 64 * 1024 : 8 * 1024;
+    long size = 64 * 1024;
 
+    if (lane->expected_size < 4 * 1024)
+        size = 2 * 1024;
+    else if (lane->expected_size < 32 * 1024)
+        size = 16 * 1024;
     if (size == lane->receive_size)
         return;
     lane->receive_size = size;
@@ -207,7 +212,7 @@ void lane_load(struct lane *lane, const struct lane_load *load)
     lane->detail[0] = '\0';
     set_url(lane, endpoint, path);
     set_timeout(lane, request->timeout_ms);
-    set_receive_size(lane, request->service);
+    set_receive_size(lane);
     build_headers(
         lane, load, endpoint->host,
         bytes_of(lane->url + strlen(endpoint->url) - strlen(endpoint->path)));
@@ -279,6 +284,9 @@ const struct answer *lane_answer(const struct lane *lane)
 void lane_take_body(struct lane *lane, struct buffer *body)
 {
     *body = lane->answer.body;
+    lane->expected_size /= 2;
+    if (body->size > lane->expected_size)
+        lane->expected_size = body->size;
     buffer_init(&lane->answer.body, body->limit);
 }
 

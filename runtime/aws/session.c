@@ -148,6 +148,11 @@ static bool find_endpoints(struct aws_session *session, struct error *err)
     return true;
 }
 
+static bool is_tls(const struct aws_session *session, enum aws_service service)
+{
+    return !strncmp(session->endpoints[service].url, "https:", 6);
+}
+
 static bool open_transport(struct aws_session *session, struct error *err)
 {
     const char *bundle = session->config->ca_bundle;
@@ -156,8 +161,13 @@ static bool open_transport(struct aws_session *session, struct error *err)
         bundle = environment_get("AWS_CA_BUNDLE");
     if (!bundle)
         bundle = profile_get(session, "ca_bundle");
-    session->transport =
-        transport_create(bundle, session->config->connect_timeout_ms, err);
+    session->transport = transport_create(
+        &(struct transport_options){.ca_bundle = bundle,
+                                    .connect_timeout_ms =
+                                        session->config->connect_timeout_ms,
+                                    .uses_tls = is_tls(session, AWS_SQS) ||
+                                                is_tls(session, AWS_KINESIS)},
+        err);
     return session->transport != NULL;
 }
 

@@ -1,11 +1,14 @@
 #include "aws/transport.h"
 
+#include <errno.h>
+#include <malloc.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/mem.h"
@@ -21,6 +24,32 @@ struct transport {
     pthread_mutex_t store_lock;
     X509_STORE *store; // guarded by store_lock; NULL until TLS is used
 };
+
+#define SMALL_SIZE 4096
+
+// libcurl lets its strings grow by realloc, which in glibc takes memory past
+// the thread's cache of free chunks and puts the old piece into it: an idle
+// thread keeps some 12 KiB there that nobody asks for. malloc asks for it.
+static void *resize(void *memory, size_t size)
+{
+    size_t old_size = memory ? malloc_usable_size(memory) : 0;
+    void *moved;
+
+    if (!memory || !size || size > SMALL_SIZE)
+        return realloc(memory, size);
+    moved = malloc(size);
+    if (!moved)
+        return NULL;
+    memcpy(moved, memory, old_size < size ? old_size : size);
+    free(memory);
+    return moved;
+}
+
+void transport_global_init(void)
+{
+    (void)curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, free, resize,
+                               strdup, calloc);
+}
 
 static void lock_share(CURL *easy, curl_lock_data data, curl_lock_access access,
                        void *context)
@@ -82,8 +111,25 @@ static X509_STORE *store_create(const char *ca_bundle)
     return store;
 }
 
-struct transport *transport_create(const char *ca_bundle,
-                                   int64_t connect_timeout_ms,
+static bool complain(const char *ca_bundle, const char *why, struct error *err)
+{
+    return error_set(err, ERROR_INVALID, "CA bundle %s: %s", ca_bundle, why);
+}
+
+// The certificates take a few megabytes, which a process without TLS does not
+// need: where none is in sight the file is only looked for.
+static bool check_bundle(struct transport *transport, bool uses_tls,
+                         struct error *err)
+{
+    if (access(transport->ca_bundle, R_OK))
+        return complain(transport->ca_bundle, strerror(errno), err);
+    if (uses_tls)
+        transport->store = store_create(transport->ca_bundle);
+    return !uses_tls || transport->store ||
+           complain(transport->ca_bundle, "no PEM certificate in it", err);
+}
+
+struct transport *transport_create(const struct transport_options *options,
                                    struct error *err)
 {
     struct transport *transport = mem_calloc(1, sizeof(*transport));
@@ -91,18 +137,13 @@ struct transport *transport_create(const char *ca_bundle,
     for (size_t i = 0; i < CURL_LOCK_DATA_LAST; i++)
         pthread_mutex_init(&transport->share_locks[i], NULL);
     pthread_mutex_init(&transport->store_lock, NULL);
-    transport->ca_bundle = mem_strdup(ca_bundle);
+    transport->ca_bundle = mem_strdup(options->ca_bundle);
     transport->connect_timeout_ms =
-        connect_timeout_ms ? (long)connect_timeout_ms : 5000;
+        options->connect_timeout_ms ? (long)options->connect_timeout_ms : 5000;
     transport->share = share_create(transport);
-    if (!ca_bundle)
+    if (!transport->ca_bundle ||
+        check_bundle(transport, options->uses_tls, err))
         return transport;
-    transport->store = store_create(ca_bundle);
-    if (transport->store)
-        return transport;
-    error_set(err, ERROR_INVALID,
-              "CA bundle %s cannot be read or has no PEM certificate in it",
-              ca_bundle);
     transport_destroy(transport);
     return NULL;
 }
@@ -120,17 +161,22 @@ void transport_destroy(struct transport *transport)
     free(transport);
 }
 
-// Called by libcurl before each TLS handshake.
+// Called by libcurl before each TLS handshake; the first reads the
+// certificates.
 static CURLcode trust(CURL *easy, void *tls, void *context)
 {
     struct transport *transport = context;
+    X509_STORE *store;
 
     (void)easy;
     pthread_mutex_lock(&transport->store_lock);
     if (!transport->store)
-        transport->store = store_create(NULL);
+        transport->store = store_create(transport->ca_bundle);
+    store = transport->store;
     pthread_mutex_unlock(&transport->store_lock);
-    SSL_CTX_set1_cert_store(tls, transport->store);
+    if (!store)
+        return CURLE_SSL_CACERT_BADFILE;
+    SSL_CTX_set1_cert_store(tls, store);
     return CURLE_OK;
 }
 
@@ -190,6 +236,9 @@ bool transport_explain(CURL *easy, CURLcode rc, const char *detail,
         return error_set(err, ERROR_INVALID,
                          "the server does not speak TLS on this port; is it "
                          "http:// instead of https://?");
+    if (rc == CURLE_SSL_CACERT_BADFILE)
+        return error_set(err, ERROR_INVALID,
+                         "the CA bundle has no PEM certificate in it");
     if (rc == CURLE_URL_MALFORMAT)
         return error_set(err, ERROR_INVALID, "%s", detail);
     if (rc == CURLE_UNSUPPORTED_PROTOCOL || rc == CURLE_WEIRD_SERVER_REPLY)

@@ -19,10 +19,18 @@
 struct error;
 struct transport;
 
-/* ca_bundle is a PEM file, or NULL: the system's CAs. ERROR_INVALID: it cannot
- * be read. connect_timeout_ms 0: 5 s. */
-struct transport *transport_create(const char *ca_bundle,
-                                   int64_t connect_timeout_ms,
+/* curl_global_init for a process of many threads. Call it before any of them;
+ * curl_global_cleanup undoes it. */
+void transport_global_init(void);
+
+struct transport_options {
+    const char *ca_bundle;      // a PEM file; NULL: the system's CAs. Copied
+    int64_t connect_timeout_ms; // 0: 5 s
+    bool uses_tls;              // surely: read the bundle now, not when needed
+};
+
+/* ERROR_INVALID: the bundle cannot be read. */
+struct transport *transport_create(const struct transport_options *options,
                                    struct error *err);
 
 /* Requires that no prepared handle is left. NULL is fine. */

@@ -8,6 +8,7 @@
 
 #include <curl/curl.h>
 
+#include "aws/transport.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -162,7 +163,7 @@ int run_main(int argc, char **argv)
                                     "error; --log-format is auto, text or "
                                     "json");
     }
-    curl_global_init(CURL_GLOBAL_DEFAULT);
+    transport_global_init();
     status = run_worker(&run, settings);
     curl_global_cleanup();
     return status;

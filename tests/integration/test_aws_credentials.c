@@ -545,7 +545,14 @@ static struct session_case {
     {.name = "a CA bundle that is not there",
      .endpoint = true,
      .variables = {{"AWS_CA_BUNDLE", "/nonexistent/ca.pem"}},
-     .message = "CA bundle /nonexistent/ca.pem cannot be read"},
+     .message = "CA bundle /nonexistent/ca.pem: No such file"},
+    {.name = "a CA bundle that is none",
+     .variables = {{"AWS_CA_BUNDLE", "/dev/null"}, {"AWS_REGION", "r"}},
+     .message = "CA bundle /dev/null: no PEM certificate in it"},
+    {.name = "a CA bundle that nobody needs",
+     .endpoint = true,
+     .variables = {{"AWS_CA_BUNDLE", "/dev/null"}},
+     .region = "us-east-1"},
 };
 
 static void test_session(void **state)
