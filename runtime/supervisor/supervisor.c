@@ -250,10 +250,13 @@ void supervisor_wait_ended(struct supervisor *supervisor,
         number = wait_for_event(
             supervisor,
             clock_earlier(deadline_ms, tick_manager(supervisor, now_ms)));
-        if (number != SIGTERM && number != SIGINT)
-            continue;
-        supervisor->stop_signal = number;
-        return;
+        if (number == SIGTERM || number == SIGINT) {
+            supervisor->stop_signal = number;
+            return;
+        }
+        supervisor->reload_again |= number == SIGHUP;
+        if (number == SIGUSR1)
+            log_counters(supervisor);
     }
 }
 
@@ -333,6 +336,15 @@ static void reload_and_tell(struct supervisor *supervisor)
     notify_send(&supervisor->notify, "READY=1");
 }
 
+// The file may have changed after it was read.
+static int next_signal(struct supervisor *supervisor, int64_t deadline_ms)
+{
+    if (!supervisor->reload_again)
+        return wait_for_event(supervisor, deadline_ms);
+    supervisor->reload_again = false;
+    return SIGHUP;
+}
+
 static void act_on(struct supervisor *supervisor, int number)
 {
     switch (number) {
@@ -359,7 +371,7 @@ int supervisor_run(struct supervisor *supervisor)
         int64_t next_ms = clock_earlier(tick_triggers(supervisor, now_ms),
                                         tick_manager(supervisor, now_ms));
 
-        act_on(supervisor, wait_for_event(supervisor, next_ms));
+        act_on(supervisor, next_signal(supervisor, next_ms));
     }
     return drain(supervisor, supervisor->stop_signal);
 }

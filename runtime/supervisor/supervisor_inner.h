@@ -47,7 +47,8 @@ struct supervisor {
     struct poller_stats past; // of triggers that a reload removed
     struct notify notify;
     int64_t status_ms, watchdog_ms; // when to speak next
-    int stop_signal; // came while something else was waited for; or 0
+    int stop_signal;   // came while something else was waited for; or 0
+    bool reload_again; // so did a SIGHUP
     bool user_code_hangs;
 };
 
@@ -64,7 +65,7 @@ struct trigger *supervisor_make_trigger(struct supervisor *supervisor,
                                         struct error *err);
 
 /* Wait until all have ended, or the deadline, or a signal to stop, which is
- * kept in stop_signal. */
+ * kept in stop_signal. A SIGHUP is kept in reload_again. */
 void supervisor_wait_ended(struct supervisor *supervisor,
                            struct trigger *const *triggers, size_t count,
                            int64_t deadline_ms);

@@ -296,6 +296,21 @@ class Reload(Worker):
         self.assertEqual(self.events("reload.done"), [])
         self.assertEqual(self.ledger.data("slow"), ["endless"])
 
+    def test_a_reload_while_a_reload_drains_is_not_forgotten(self):
+        self.local()
+        a, b = (self.sqs.create_queue(n) for n in "ab")
+        self.sqs.send_all(a, ["slow"])
+        pollard = self.stage.start_pollard(self.config(self.head() + self.queue("a", delay_ms=2000)))
+        wait_until(lambda: self.sqs.counts(a)[1] == 1, 20, "the message is being handled")
+        self.config(self.head() + self.queue("a", delay_ms=1))
+        pollard.send_signal(signal.SIGHUP)
+        self.wait_event("reload.draining")
+        self.config(self.head() + self.queue("b"))
+        pollard.send_signal(signal.SIGHUP)
+        self.sqs.send_all(b, ["of the second"])
+        self.wait_handled("b", ["of the second"])
+        self.assertEqual(stop(pollard), 0)
+
     def test_a_mistake_changes_nothing(self):
         self.local()
         url = self.sqs.create_queue("a")
