@@ -286,7 +286,7 @@ static int serve(const struct options *options, struct error *err)
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     local = local_start(&options->server, err);
     if (!local)
-        return COMMAND_UNAVAILABLE;
+        return err->code == ERROR_INVALID ? COMMAND_USAGE : COMMAND_UNAVAILABLE;
     if (!create_all(local, options, err)) {
         local_stop(local);
         return COMMAND_USAGE;

@@ -79,15 +79,14 @@ static void fill_request(struct request *request, const struct call *call)
 static void run_operation(struct local *local, struct call *call)
 {
     struct request *request = request_create(local->server);
-    const char *reply;
 
     fill_request(request, call);
-    call->ok = request_run(request) == STEP_REPLY && request->status == 200;
-    reply = request->reply ? buffer_text(&request->reply->buffer) : "";
-    if (!call->ok && call->fine && strstr(reply, call->fine))
-        call->ok = true;
+    (void)request_run(request);
+    call->ok = !request->error_type ||
+               (call->fine && strcmp(request->error_type, call->fine) == 0);
     if (!call->ok)
-        error_set(call->err, ERROR_INVALID, "%s: %s", call->target, reply);
+        error_set(call->err, ERROR_INVALID, "%s: %s", request->error_type,
+                  request->error_text);
     request_destroy(request);
 }
 

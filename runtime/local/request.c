@@ -242,7 +242,8 @@ enum step request_fail_with(struct request *request,
     bool xml = request->protocol == PROTOCOL_QUERY;
 
     begin(request);
-    request->failed = true;
+    request->error_type = arena_copy(&request->arena, bytes_of(info->type));
+    request->error_text = arena_copy(&request->arena, bytes_of(message));
     request->status = info->status;
     if (xml)
         fail_xml(request, info, message);
@@ -367,7 +368,7 @@ static enum step execute(struct request *request)
 
     begin_result(request);
     step = request->operation->run(request);
-    if (step == STEP_REPLY && !request->failed)
+    if (step == STEP_REPLY && !request->error_type)
         end_result(request);
     if (step != STEP_REPLY) {
         reply_release(request->reply);

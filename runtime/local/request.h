@@ -111,7 +111,7 @@ struct request {
 
     // The answer.
     int status;
-    bool failed;
+    const char *error_type, *error_text; // in the arena; NULL: it succeeds
     const char *content_type;
     const char *query_error; // in the arena; NULL: none
     struct reply *reply;     // owned until the transport takes it

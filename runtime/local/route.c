@@ -7,7 +7,7 @@
 static const struct service *const services[] = {
     &serve_sqs_service,
     &serve_kinesis_service,
-    &sts_service,
+    &serve_sts_service,
 };
 
 #define SERVICES (sizeof(services) / sizeof(services[0]))
@@ -55,8 +55,8 @@ static bool route_admin(struct request *request)
     path.size -= sizeof(ADMIN_PATH) - 1;
     name = arena_printf(&request->arena, "%.*s %.*s", BYTES_ARGS(head->method),
                         BYTES_ARGS(path));
-    request->service = &admin_service;
-    request->operation = find_operation(&admin_service, bytes_of(name));
+    request->service = &serve_admin_service;
+    request->operation = find_operation(&serve_admin_service, bytes_of(name));
     if (request->operation)
         return true;
     (void)request_fail(request, API_UNKNOWN_OPERATION,
@@ -94,8 +94,8 @@ static bool scope_allows(const struct service *service,
                          struct bytes authorization)
 {
     if (contains(authorization, "/sts/aws4_request"))
-        return service == &sts_service;
-    return service != &sts_service ||
+        return service == &serve_sts_service;
+    return service != &serve_sts_service ||
            !contains(authorization, "/sqs/aws4_request");
 }
 

@@ -10,10 +10,10 @@
 
 extern const struct service serve_sqs_service;
 extern const struct service serve_kinesis_service;
-extern const struct service sts_service;
+extern const struct service serve_sts_service;
 
 /* Its own: /_pollard/..., see docs/local.md. Operations are named as in
  * "GET stats". */
-extern const struct service admin_service;
+extern const struct service serve_admin_service;
 
 #endif

@@ -153,7 +153,7 @@ static const struct operation operations[] = {
     {"GET clock", get_clock},    {"POST clock", advance_clock},
 };
 
-const struct service admin_service = {
+const struct service serve_admin_service = {
     .name = "pollard",
     .json_type = "application/json",
     .error_prefix = "",

@@ -26,7 +26,7 @@ static const struct operation operations[] = {
     {"GetCallerIdentity", get_caller_identity},
 };
 
-const struct service sts_service = {
+const struct service serve_sts_service = {
     .name = "sts",
     .json_type = "application/json",
     .error_prefix = "",
