@@ -432,6 +432,8 @@ static struct process_case {
     {"it fails", "/bin/sh -c 'echo first >&2; echo second >&2; exit 3'",
      "/bin/sh: exit status 3: first"},
     {"it is killed", "/bin/sh -c 'kill -9 $$'", "ended by signal 9"},
+    {"a signal that we ignore", "/bin/sh -c 'kill -PIPE $$'",
+     "ended by signal 13"},
     {"no JSON", "/bin/echo hello", "\"Version\": 1"},
     {"another version", "/bin/echo '{\"Version\":2}'", "\"Version\": 1"},
     {"no keys", "/bin/echo '{\"Version\":1}'", "lacks AccessKeyId"},
