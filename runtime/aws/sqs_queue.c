@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws/arn.h"
 #include "aws/aws_config.h"
 #include "aws/sqs_answer.h"
 #include "aws/sqs_request.h"
@@ -24,7 +25,7 @@ struct sqs_queue {
     struct aws_session *session; // borrowed
     struct aws_client *client;   // borrowed
     struct log log;
-    char *name, *account; // owned; NULL: not given
+    char *name, *account; // owned; NULL: not known
     bool has_given_url, wants_attributes;
     void *owner; // borrowed
     int kind;
@@ -62,6 +63,17 @@ static void set_url(struct sqs_queue *queue, char *url)
     queue->facts.url = url;
 }
 
+// Whom an ARN says the queue belongs to. Caller frees.
+static char *account_of(const char *text)
+{
+    struct error err;
+    struct arn arn;
+
+    if (!text || !arn_parse(text, &arn, &err) || !arn.account.size)
+        return NULL;
+    return mem_strndup(arn.account.data, arn.account.size);
+}
+
 struct sqs_queue *sqs_queue_create(const struct sqs_queue_options *options)
 {
     struct sqs_queue *queue = mem_calloc(1, sizeof(*queue));
@@ -71,7 +83,7 @@ struct sqs_queue *sqs_queue_create(const struct sqs_queue_options *options)
         .client = options->client,
         .log = *options->log,
         .name = mem_strdup(options->name),
-        .account = mem_strdup(options->account),
+        .account = account_of(options->arn),
         .has_given_url = options->url != NULL,
         .wants_attributes = options->wants_attributes,
         .owner = options->owner,

@@ -28,7 +28,7 @@ struct sqs_queue_options {
     const struct log *log;       // copied
     const char *url;             // copied; NULL: asked for
     const char *name;            // copied; may be NULL when there is a url
-    const char *account;         // copied; its owner's, or NULL
+    const char *arn;             // copied; says whose it is; NULL: ours
     bool wants_attributes;
     void *owner; // of the calls
     int kind;

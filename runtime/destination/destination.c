@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aws/resource.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "destination/destination_inner.h"
@@ -19,25 +20,26 @@ static const struct destination_ops *const kinds[] = {&destination_sqs,
                                                       &destination_kinesis};
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
+// The kind of an ARN, and what it names.
 static const struct destination_ops *
-find_kind(const char *text, struct arn *arn, struct error *err)
+find_kind(const char *arn, struct bytes *name, struct error *err)
 {
-    if (!arn_parse(text, arn, err))
+    enum aws_service service;
+
+    if (!resource_from_arn(arn, &service, name, err))
         return NULL;
     for (size_t i = 0; i < KINDS; i++)
-        if (bytes_equal(arn->service, bytes_of(kinds[i]->service)))
-            return kinds[i]->check_arn(arn, err) ? kinds[i] : NULL;
-    error_set(err, ERROR_INVALID,
-              "\"%s\" is not the ARN of an SQS queue or a Kinesis stream",
-              text);
+        if (kinds[i]->service == service)
+            return kinds[i];
+    error_set(err, ERROR_INVALID, "\"%s\" is no destination", arn);
     return NULL;
 }
 
 bool destination_check(const char *arn, struct error *err)
 {
-    struct arn parts;
+    struct bytes name;
 
-    return find_kind(arn, &parts, err) != NULL;
+    return find_kind(arn, &name, err) != NULL;
 }
 
 struct destination *destination_open(const struct destination_options *options,
@@ -46,9 +48,9 @@ struct destination *destination_open(const struct destination_options *options,
     const struct destination_ops *ops;
     struct destination *destination;
     struct outbox_limits limits;
-    struct arn arn;
+    struct bytes name;
 
-    ops = find_kind(options->arn, &arn, err);
+    ops = find_kind(options->arn, &name, err);
     if (!ops)
         return NULL;
     destination = mem_calloc(1, ops->size);
@@ -60,7 +62,7 @@ struct destination *destination_open(const struct destination_options *options,
     destination->arn = mem_strdup(options->arn);
     log_child(&destination->log, options->log, "destination", options->arn);
     limits = ops->limits;
-    ops->open(destination, &arn, options, &limits);
+    ops->open(destination, name, options, &limits);
     outbox_init(&destination->outbox, &limits, options->seed);
     return destination;
 }

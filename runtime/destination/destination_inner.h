@@ -13,8 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "aws/arn.h"
 #include "aws/client.h"
+#include "base/bytes.h"
 #include "base/log.h"
 #include "destination/destination.h"
 #include "destination/outbox.h"
@@ -41,17 +41,14 @@ struct send { // one call in flight
 };
 
 struct destination_ops {
-    const char *service; // of the ARN
-    size_t size;         // of the implementation's struct
-    size_t calls;        // in flight at the most
+    enum aws_service service; // of the ARN
+    size_t size;              // of the implementation's struct
+    size_t calls;             // in flight at the most
     struct outbox_limits limits;
 
-    /* The ARN names one of ours. */
-    bool (*check_arn)(const struct arn *arn, struct error *err);
-
     /* The base members are in place, but for the outbox, whose limits may still
-     * be changed. */
-    void (*open)(struct destination *destination, const struct arn *arn,
+     * be changed. `name` is the queue's or stream's. */
+    void (*open)(struct destination *destination, struct bytes name,
                  const struct destination_options *options,
                  struct outbox_limits *limits);
 

@@ -26,37 +26,13 @@ static struct destination_kinesis *kinesis_of(struct destination *destination)
     return (struct destination_kinesis *)destination;
 }
 
-static struct bytes stream_of(const struct arn *arn)
-{
-    static const struct bytes kind = BYTES("stream/");
-
-    if (arn->resource.size <= kind.size ||
-        memcmp(arn->resource.data, kind.data, kind.size) != 0)
-        return (struct bytes){0};
-    return (struct bytes){arn->resource.data + kind.size,
-                          arn->resource.size - kind.size};
-}
-
-static bool kinesis_check_arn(const struct arn *arn, struct error *err)
-{
-    struct bytes stream = stream_of(arn);
-
-    if (!stream.size || memchr(stream.data, '/', stream.size))
-        return error_set(err, ERROR_INVALID,
-                         "\"%.*s\" is no stream: stream/NAME",
-                         BYTES_ARGS(arn->resource));
-    return true;
-}
-
-static void kinesis_open(struct destination *destination, const struct arn *arn,
+static void kinesis_open(struct destination *destination, struct bytes name,
                          const struct destination_options *options,
                          struct outbox_limits *limits)
 {
-    struct bytes stream = stream_of(arn);
-
     (void)options;
     (void)limits;
-    kinesis_of(destination)->stream = mem_strndup(stream.data, stream.size);
+    kinesis_of(destination)->stream = mem_strndup(name.data, name.size);
 }
 
 static size_t characters(struct bytes text) // of valid UTF-8
@@ -190,11 +166,10 @@ static void kinesis_close(struct destination *destination)
 }
 
 const struct destination_ops destination_kinesis = {
-    .service = "kinesis",
+    .service = AWS_KINESIS,
     .size = sizeof(struct destination_kinesis),
     .calls = 4,
     .limits = {.parcels = OUTBOX_MOST, .bytes = CALL_MOST},
-    .check_arn = kinesis_check_arn,
     .open = kinesis_open,
     .check = kinesis_check,
     .write = kinesis_write,

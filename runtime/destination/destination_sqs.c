@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "aws/resource.h"
 #include "aws/sqs_answer.h"
 #include "aws/sqs_queue.h"
 #include "aws/sqs_request.h"
@@ -35,35 +36,15 @@ sqs_of_const(const struct destination *destination)
     return (const struct destination_sqs *)destination;
 }
 
-static bool ends_with(struct bytes text, struct bytes end)
-{
-    return text.size >= end.size &&
-           !memcmp(text.data + text.size - end.size, end.data, end.size);
-}
-
-static bool sqs_check_arn(const struct arn *arn, struct error *err)
-{
-    struct bytes name = arn->resource;
-
-    for (size_t i = 0; i < name.size; i++)
-        if (name.data[i] == ':' || name.data[i] == '/')
-            return error_set(err, ERROR_INVALID, "\"%.*s\" is no queue's name",
-                             BYTES_ARGS(name));
-    return true;
-}
-
-static void sqs_open(struct destination *destination, const struct arn *arn,
+static void sqs_open(struct destination *destination, struct bytes name,
                      const struct destination_options *options,
                      struct outbox_limits *limits)
 {
     struct destination_sqs *sqs = sqs_of(destination);
-    AUTO_FREE char *name = mem_strndup(arn->resource.data, arn->resource.size);
-    AUTO_FREE char *account =
-        arn->account.size ? mem_strndup(arn->account.data, arn->account.size)
-                          : NULL;
+    AUTO_FREE char *queue = mem_strndup(name.data, name.size);
 
     sqs->digest = digest_create();
-    sqs->is_fifo = ends_with(arn->resource, BYTES(".fifo"));
+    sqs->is_fifo = resource_is_fifo(name);
     if (sqs->is_fifo) {
         limits->by_key = true;
         destination->calls = 1;
@@ -72,8 +53,8 @@ static void sqs_open(struct destination *destination, const struct arn *arn,
         &(struct sqs_queue_options){.session = options->session,
                                     .client = options->client,
                                     .log = &destination->log,
-                                    .name = name,
-                                    .account = account,
+                                    .name = queue,
+                                    .arn = options->arn,
                                     .owner = destination,
                                     .kind = DESTINATION_LOOKUP,
                                     .seed = options->seed + 1});
@@ -285,11 +266,10 @@ static void sqs_close(struct destination *destination)
 }
 
 const struct destination_ops destination_sqs = {
-    .service = "sqs",
+    .service = AWS_SQS,
     .size = sizeof(struct destination_sqs),
     .calls = 8,
     .limits = {.parcels = SQS_BATCH_MOST, .bytes = MESSAGE_MOST},
-    .check_arn = sqs_check_arn,
     .open = sqs_open,
     .prepare = sqs_prepare,
     .prepare_deadline_ms = sqs_prepare_deadline_ms,

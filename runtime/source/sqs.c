@@ -102,29 +102,16 @@ static const char *name_of_url(const char *url)
     return slash ? slash + 1 : url;
 }
 
-// The account that a configured ARN says the queue belongs to. Caller frees.
-static char *account_of(const char *arn)
-{
-    struct error err;
-    struct arn parts;
-
-    if (!arn || !arn_parse(arn, &parts, &err) || !parts.account.size)
-        return NULL;
-    return mem_strndup(parts.account.data, parts.account.size);
-}
-
 static struct sqs_queue *create_queue(struct sqs *sqs,
                                       const struct sqs_options *options)
 {
-    AUTO_FREE char *account = account_of(options->arn);
-
     return sqs_queue_create(
         &(struct sqs_queue_options){.session = options->session,
                                     .client = options->client,
                                     .log = options->log,
                                     .url = options->queue_url,
                                     .name = options->queue,
-                                    .account = account,
+                                    .arn = options->arn,
                                     .wants_attributes = true,
                                     .owner = sqs,
                                     .kind = KIND_QUEUE,
