@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/arn.h"
 #include "aws/client.h"
 #include "aws/sqs_answer.h"
 #include "aws/sqs_queue.h"
@@ -48,16 +47,6 @@ static const char *queue_objection(const struct source_config *source,
     if (options->delay_s < 0 || options->delay_s > DELAY_MOST)
         return "--delay is 0 to 900 seconds";
     return NULL;
-}
-
-static char *account_of(const char *arn_text)
-{
-    struct arn arn;
-    struct error ignored;
-
-    if (!arn_text || !arn_parse(arn_text, &arn, &ignored) || !arn.account.size)
-        return NULL;
-    return mem_strndup(arn.account.data, arn.account.size);
 }
 
 static void take_replies(struct send_to_queue *self)
@@ -110,7 +99,6 @@ static bool find_queue(struct send_to_queue *self, struct error *err)
 static bool queue_open(struct send_target *target, struct error *err)
 {
     struct send_to_queue *self = queue_of(target);
-    AUTO_FREE char *account = account_of(target->source->arn);
 
     self->is_fifo = source_config_is_fifo(target->source);
     self->nonce = random_next(&target->random);
@@ -120,7 +108,7 @@ static bool queue_open(struct send_target *target, struct error *err)
         .log = target->log,
         .url = target->source->sqs.queue_url,
         .name = target->source->name,
-        .account = account,
+        .arn = target->source->arn,
         .wants_attributes = true, // which shows that the queue is there
         .owner = self,
         .seed = random_next(&target->random)});

@@ -52,7 +52,7 @@ static void pump(struct online *online, struct sqs_queue *queue)
 
 // The visibility timeout it has, or why there is none.
 static bool find_queue(struct online *online, const char *url, const char *name,
-                       const char *account, int64_t *visibility_s,
+                       const char *arn, int64_t *visibility_s,
                        struct error *err)
 {
     int64_t until_ms = clock_now_ms(clock_system()) + QUEUE_PATIENCE_MS;
@@ -62,7 +62,7 @@ static bool find_queue(struct online *online, const char *url, const char *name,
         .log = online->log,
         .url = url,
         .name = name,
-        .account = account,
+        .arn = arn,
         .wants_attributes = true,
         .owner = online,
         .seed = random_seed(),
@@ -95,7 +95,7 @@ static bool check_queue(struct online *online,
     const struct source_config *source = &trigger->source;
     int64_t visibility_s;
 
-    if (!find_queue(online, source->sqs.queue_url, source->name, NULL,
+    if (!find_queue(online, source->sqs.queue_url, source->name, source->arn,
                     &visibility_s, err))
         return false;
     // What the trigger sets at each receive wins over the queue's own.
@@ -136,7 +136,7 @@ static bool check_destination(struct online *online, const char *text,
         AUTO_FREE char *name =
             mem_strndup(arn.resource.data, arn.resource.size);
 
-        return find_queue(online, NULL, name, NULL, &ignored, err);
+        return find_queue(online, NULL, name, text, &ignored, err);
     }
     AUTO_FREE char *resource =
         mem_strndup(arn.resource.data, arn.resource.size);
