@@ -250,12 +250,9 @@ static void take_replies(struct poller *poller, int64_t now_ms)
 
 static void publish(struct poller *poller, int64_t now_ms)
 {
-    struct poller_stats stats;
-
-    loop_stats(poller->loop, &stats);
-    stats.progressed_ms = now_ms;
     pthread_mutex_lock(&poller->lock);
-    poller->stats = stats;
+    loop_stats(poller->loop, &poller->stats);
+    poller->stats.progressed_ms = now_ms;
     pthread_mutex_unlock(&poller->lock);
 }
 
@@ -295,12 +292,8 @@ static void cancel_calls(struct poller *poller)
 
 static void end(struct poller *poller)
 {
-    struct error error = {0};
-    enum poller_end end = loop_end(poller->loop, &error);
-
     pthread_mutex_lock(&poller->lock);
-    poller->end = end;
-    poller->error = error;
+    poller->end = loop_end(poller->loop, &poller->error);
     pthread_mutex_unlock(&poller->lock);
     if (poller->events.ended)
         poller->events.ended(poller->events.context, poller);
