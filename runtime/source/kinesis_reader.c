@@ -32,6 +32,7 @@
 
 #define QUIET_READS 10
 #define ASK_AGAIN_MS (30 * 1000)
+#define LAST_READS 2 // empty ones, after the shard was closed
 
 void kinesis_reader_init(struct kinesis_reader *reader,
                          const struct kinesis_reader_options *options)
@@ -109,8 +110,8 @@ static bool is_waiting(const struct kinesis_reader *reader,
 
 static enum kinesis_call choose(struct kinesis_reader *reader, int64_t now_ms)
 {
-    if (reader->asks_for_end && reader->quiet >= QUIET_READS &&
-        now_ms >= reader->ask_again_ms)
+    if (reader->asks_for_end && !reader->is_closed &&
+        reader->quiet >= QUIET_READS && now_ms >= reader->ask_again_ms)
         return KINESIS_CALL_SHARDS;
     if (reader->iterator && now_ms - reader->iterator_at_ms > ITERATOR_FRESH_MS)
         drop_iterator(reader);
@@ -269,15 +270,20 @@ void kinesis_reader_got_page(struct kinesis_reader *reader,
     reader->has_head = false;
     reader->failures = reader->server_errors = reader->renewals = 0;
     reader->quiet = is_behind || page->count ? 0 : reader->quiet + 1;
+    reader->ended |= reader->is_closed && reader->quiet >= LAST_READS;
     size_pages(reader, page, is_behind && !ahead->records);
     relax_pace(reader);
 }
 
+// Between the last read and the close records may have come: only reads that
+// were sent after it tell that there are no more.
 void kinesis_reader_got_closed(struct kinesis_reader *reader, bool closed,
                                int64_t now_ms)
 {
     landed(reader, KINESIS_CALL_SHARDS);
-    reader->ended = closed;
+    reader->is_closed = closed;
+    if (closed)
+        reader->quiet = 0;
     reader->ask_again_ms = now_ms + ASK_AGAIN_MS;
 }
 

@@ -79,6 +79,7 @@ struct kinesis_reader {
     bool fed;               // records have come
     unsigned quiet;         // empty reads at the tip in a row
     int64_t ask_again_ms;   // whether the shard is closed
+    bool is_closed;         // nothing is put into the shard any more
     bool end_suspected;     // an end without children: believed twice
 };
 

@@ -946,6 +946,27 @@ static void test_a_quiet_shard_may_have_been_closed(void **state)
     rest_at_the_tip(30);
     expect_call("ListShards");
     answer(SHARD_LIST(",\"EndingSequenceNumber\":\"3\"") "}");
+    expect_call("GetRecords");
+    rest_at_the_tip(2);
+    assert_true(source_is_ended(fake.source));
+}
+
+// Put after our last read, and before the shard was closed.
+static void test_the_last_records_of_a_closed_shard_are_read(void **state)
+{
+    (void)state;
+    start_reading();
+    rest_at_the_tip(10);
+    expect_call("ListShards");
+    answer(SHARD_LIST(",\"EndingSequenceNumber\":\"3\"") "}");
+    assert_false(source_is_ended(fake.source));
+    expect_call("GetRecords");
+    answer_page(&(struct page){.first = 1, .count = 2, .next = "i1"});
+    assert_int_equal(drain(), 2);
+    assert_false(source_is_ended(fake.source));
+    sim_clock_advance(&fake.time, 1000);
+    expect_call("GetRecords");
+    rest_at_the_tip(2);
     assert_true(source_is_ended(fake.source));
 }
 
@@ -960,6 +981,8 @@ static void test_its_shard_is_looked_for_on_every_page(void **state)
     expect_body("{\"NextToken\":\"t1\"}");
     answer(
         SHARD_LIST(",\"EndingSequenceNumber\":\"3\"") ",\"NextToken\":\"t2\"}");
+    expect_call("GetRecords");
+    rest_at_the_tip(2);
     assert_true(source_is_ended(fake.source));
 }
 
@@ -1327,6 +1350,7 @@ int main(void)
         STORY(test_an_end_one_page_later_is_an_end),
         STORY(test_a_gap_is_not_the_end),
         STORY(test_a_quiet_shard_may_have_been_closed),
+        STORY(test_the_last_records_of_a_closed_shard_are_read),
         STORY(test_its_shard_is_looked_for_on_every_page),
         STORY(test_a_list_that_fails_is_asked_for_later),
         STORY(test_aws_is_never_asked_for_closed_shards),
