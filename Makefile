@@ -152,7 +152,7 @@ check-asan check-ubsan check-tsan:
 	$(Q)$(MAKE) --no-print-directory VARIANT=$(@:check-%=%) check
 
 check-valgrind: all $(TESTS)
-	$(Q)sh tests/support/valgrind.sh $(TESTS)
+	$(Q)sh tests/support/valgrind.sh $(filter $(BUILD)/tests/unit/%,$(TESTS))
 
 interop: all
 	$(Q)sh tests/interop/run.sh $(BUILD)

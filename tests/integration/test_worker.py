@@ -44,7 +44,7 @@ class Worker(unittest.TestCase):
         self.ledger = Ledger(self.stage.path("ledger"))
 
     def failure(self):
-        return AssertionError if any(problem for _, problem in getattr(self._outcome, "errors", [])) else None
+        return None if self._outcome.success else AssertionError
 
     def local(self, *arguments):
         _, self.port = self.stage.start_local(*arguments)
