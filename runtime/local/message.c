@@ -198,7 +198,6 @@ struct message *message_create(const struct message_content *content,
     buffer_init(&quoted, content->body.size * 6 + 2);
     text_put_json(&quoted, content->body);
     message = allocate(content, quoted.size, &room);
-    message->size = message_size_of(content);
     message->serial = content->serial;
     message->sent_ms = content->sent_ms;
     memcpy(message->id, content->id, MESSAGE_ID_SIZE);

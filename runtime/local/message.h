@@ -37,7 +37,6 @@ struct message {
     struct bytes group_id, dedup_id, trace_header, sender; // size 0: none
     struct message_attribute *attributes;                  // sorted by name
     size_t attribute_count;
-    size_t size; // as the limit counts it
     char id[MESSAGE_ID_SIZE + 1];
     char body_md5[MESSAGE_MD5_SIZE + 1];
     char attributes_md5[MESSAGE_MD5_SIZE + 1]; // "": no attributes

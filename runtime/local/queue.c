@@ -279,10 +279,9 @@ void queue_expire(struct queue *queue, int64_t now_ms)
     }
 }
 
-void queue_purge(struct queue *queue, int64_t now_ms)
+void queue_purge(struct queue *queue)
 {
     drop_all(queue);
-    queue->purged_ms = now_ms;
 }
 
 void queue_wait(struct queue *queue, struct waiter *waiter)

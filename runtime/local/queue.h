@@ -46,7 +46,7 @@ struct queue {
     struct queue_settings settings;
     struct list attributes; // others, as set: struct queue_pair
     struct list tags;       // struct queue_pair
-    int64_t modified_ms, purged_ms;
+    int64_t modified_ms;
 
     struct list ready; // of a standard queue, in the order of becoming ready
     struct list age;   // all, oldest first
@@ -142,7 +142,7 @@ void queue_message_due(struct message *message);
 /* Drop what is older than the queue keeps it. */
 void queue_expire(struct queue *queue, int64_t now_ms);
 
-void queue_purge(struct queue *queue, int64_t now_ms);
+void queue_purge(struct queue *queue);
 
 /* Wait for something to receive. */
 void queue_wait(struct queue *queue, struct waiter *waiter);

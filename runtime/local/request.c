@@ -11,6 +11,7 @@
 
 // Large replies are kept too, since a drain asks for the same size again.
 #define REPLY_KEEP_LIMIT (16u << 20)
+#define REPLIES_KEPT 8
 
 static void wake(struct waiter *waiter)
 {
@@ -85,6 +86,7 @@ static struct reply *take_reply(struct server *server)
 
     if (link) {
         list_remove(link);
+        server->reply_count--;
         return LIST_ITEM(link, struct reply, link);
     }
     reply = mem_calloc(1, sizeof(*reply));
@@ -98,10 +100,16 @@ void reply_release(struct reply *reply)
 {
     if (!reply)
         return;
+    buffer_clear(&reply->buffer);
     if (reply->buffer.capacity > REPLY_KEEP_LIMIT)
         buffer_finish(&reply->buffer);
-    buffer_clear(&reply->buffer);
+    if (reply->server->reply_count == REPLIES_KEPT) {
+        buffer_finish(&reply->buffer);
+        free(reply);
+        return;
+    }
     list_push_front(&reply->server->replies, &reply->link);
+    reply->server->reply_count++;
 }
 
 void request_wait_until(struct request *request, int64_t deadline_ms)

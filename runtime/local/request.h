@@ -46,7 +46,6 @@ struct operation {
 };
 
 struct service {
-    const char *name;
     const char *target;        // what X-Amz-Target begins with, dot included
     const char *json_type;     // Content-Type of its answers
     const char *error_prefix;  // of __type

@@ -154,7 +154,6 @@ static const struct operation operations[] = {
 };
 
 const struct service serve_admin_service = {
-    .name = "pollard",
     .json_type = "application/json",
     .error_prefix = "",
     .operations = operations,

@@ -103,7 +103,6 @@ static struct bytes serve_kinesis_resource(const struct request *request)
 }
 
 const struct service serve_kinesis_service = {
-    .name = "kinesis",
     .target = "Kinesis_20131202.",
     .json_type = "application/x-amz-json-1.1",
     .error_prefix = "",

@@ -125,7 +125,6 @@ static struct bytes serve_sqs_resource(const struct request *request)
 }
 
 const struct service serve_sqs_service = {
-    .name = "sqs",
     .target = "AmazonSQS.",
     .json_type = "application/x-amz-json-1.0",
     .error_prefix = "com.amazonaws.sqs#",

@@ -156,7 +156,7 @@ enum step serve_sqs_purge_queue(struct request *request)
     struct queue *queue = serve_sqs_queue(request);
 
     if (queue)
-        queue_purge(queue, request->server->now_ms);
+        queue_purge(queue);
     return STEP_REPLY;
 }
 

@@ -27,7 +27,6 @@ static const struct operation operations[] = {
 };
 
 const struct service serve_sts_service = {
-    .name = "sts",
     .json_type = "application/json",
     .error_prefix = "",
     .xml_namespace = "https://sts.amazonaws.com/doc/2011-06-15/",

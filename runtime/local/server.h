@@ -7,6 +7,7 @@
 #ifndef POLLARD_LOCAL_SERVER_H
 #define POLLARD_LOCAL_SERVER_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/log.h"
@@ -43,6 +44,7 @@ struct server {
     struct faults faults;
     struct list requests; // every one that is alive
     struct list replies;  // buffers to use again
+    size_t reply_count;   // how many those are
 };
 
 struct server_options {
