@@ -3,7 +3,5 @@
 set -eu
 build=${1:-build/release}
 sh tests/interop/servers.sh
-for story in tests/interop/local_clients.sh; do
-    [ -e "$story" ] && sh "$story" "$build"
-done
+sh tests/interop/local_clients.sh "$build"
 python3 tests/interop/stories.py "$build" build/interop
