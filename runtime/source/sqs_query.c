@@ -21,7 +21,7 @@ static void on_begin(void *context, const char *name)
 {
     struct reading *reading = context;
 
-    if (!strcmp(name, "Message") && !reading->is_error)
+    if (!strcmp(name, "Message"))
         reading->message = sqs_collect_message(reading->collect);
     else if (reading->message && !strcmp(name, "Attribute"))
         reading->attribute = sqs_collect_attribute(reading->collect);
