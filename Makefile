@@ -8,7 +8,7 @@
 # make bench      figures, side by side with what they are compared to
 # make fuzz       every fuzzer for FUZZ_SECONDS (60) each
 # make bare       prove `make run` and `make test` on a bare Debian 12
-# make docs       docs/triggers.md and its JSON Schema, from the tables
+# make docs       docs/triggers.md from the schema tables
 # make check-one  one test: T=tests/unit/test_bytes
 # make install    to PREFIX (/usr/local), under DESTDIR for packagers
 # make deps lint format clean help            V=1 shows the commands
@@ -177,7 +177,6 @@ bare:
 
 docs: $(BUILD)/pollard
 	$(Q)$(BUILD)/pollard reference > docs/triggers.md
-	$(Q)$(BUILD)/pollard schema > docs/triggers.schema.json
 
 SOURCES = $(wildcard runtime/*.c runtime/*/*.[ch] runtime/include/pollard/*.h handlers/*/*.c \
                      tests/*/*.[ch] tests/support/handlers/*.c bench/*.c)
