@@ -158,6 +158,11 @@ const struct fault *request_fault(struct request *request,
 const struct api_error_info *request_fault_error(struct request *request,
                                                  const struct fault *fault);
 
+/* In request_reply.c: what stands around the members that the operation
+ * writes. */
+void request_begin_result(struct request *request);
+void request_end_result(struct request *request);
+
 /* In route.c: find service, operation and protocol. False: it failed. */
 bool request_route(struct request *request);
 
