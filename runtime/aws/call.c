@@ -13,8 +13,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define DEFAULT_ATTEMPTS 3
-
 // An empty JSON input is "{}", an empty CBOR input a map of nothing; a Query
 // names its operation in the body.
 static void complete_body(struct aws_request *request)
@@ -43,13 +41,14 @@ static void complete_body(struct aws_request *request)
     request->body = query;
 }
 
-void call_init(struct call *call, struct aws_request *request)
+void call_init(struct call *call, struct aws_request *request,
+               const struct aws_session *session)
 {
     call->request = *request;
     buffer_init(&request->body, request->body.limit);
     call->request.path = call->path = mem_strdup(request->path);
     if (!call->request.max_attempts)
-        call->request.max_attempts = DEFAULT_ATTEMPTS;
+        call->request.max_attempts = aws_session_max_attempts(session);
     complete_body(&call->request);
     call->reply.owner = request->owner;
     call->reply.tag = request->tag;

@@ -49,7 +49,8 @@ struct call {
 TAILQ_HEAD(call_list, call);
 
 /* Fill a zeroed call from a request, whose body is moved. */
-void call_init(struct call *call, struct aws_request *request);
+void call_init(struct call *call, struct aws_request *request,
+               const struct aws_session *session);
 void call_finish(struct call *call);
 
 /* What a client's calls have in common. All borrowed. */

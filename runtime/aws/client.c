@@ -182,7 +182,7 @@ static struct call *begin(struct aws_client *client,
 {
     struct call *call = call_create(client);
 
-    call_init(call, request);
+    call_init(call, request, client->session);
     TAILQ_INSERT_TAIL(&client->waiting, call, link);
     start(client, call);
     return call;

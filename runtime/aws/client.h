@@ -49,7 +49,7 @@ struct aws_request {
     const char *path;      // NULL: "/". Copied. (Query on servers that want
                            // the queue's path)
     int64_t timeout_ms;    // of one attempt, in all; 0: 30 s
-    unsigned max_attempts; // 0: 3
+    unsigned max_attempts; // 0: AWS_MAX_ATTEMPTS, the profile's, or 3
     bool is_long_poll;     // an empty bucket sleeps instead of failing at once
     void *owner, *tag;     // come back with the reply
     int kind;              // the owner's own enum, comes back too

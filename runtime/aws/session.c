@@ -23,6 +23,7 @@
 #include "base/random.h"
 
 #define RESPONSE_LIMIT (64 * 1024 * 1024) // where the config says nothing
+#define MAX_ATTEMPTS 3
 #define NO_ACCOUNT "000000000000"
 
 // What is learnt on the way, by any thread.
@@ -46,6 +47,7 @@ struct aws_session {                 // never changed after creation
     struct credentials_cache *dummy_credentials; // owned; for servers that are
                                                  // not AWS; NULL: not needed
     bool corrects_skew;
+    unsigned max_attempts;
     struct learnt *learnt; // owned
 };
 
@@ -233,6 +235,27 @@ static bool skew_correction_is_on(const struct aws_session *session)
         off ? off : profile_get(session, "disable_clock_skew_correction"));
 }
 
+static bool find_max_attempts(struct aws_session *session, struct error *err)
+{
+    const char *text = environment_get("AWS_MAX_ATTEMPTS");
+    char *end = NULL;
+    long count;
+
+    session->max_attempts = MAX_ATTEMPTS;
+    if (!text)
+        text = profile_get(session, "max_attempts");
+    if (!text)
+        return true;
+    count = strtol(text, &end, 10);
+    if (*end || count < 1 || count > 100)
+        return error_set(err, ERROR_INVALID,
+                         "AWS_MAX_ATTEMPTS or max_attempts \"%s\" is not 1 to "
+                         "100",
+                         text);
+    session->max_attempts = (unsigned)count;
+    return true;
+}
+
 struct aws_session *
 aws_session_create(const struct aws_session_options *options, struct error *err)
 {
@@ -244,7 +267,7 @@ aws_session_create(const struct aws_session_options *options, struct error *err)
     session->log = *options->log;
     if (!load_profiles(session, err) || !find_region(session, err) ||
         !find_endpoints(session, err) || !open_transport(session, err) ||
-        !find_credentials(session, err))
+        !find_max_attempts(session, err) || !find_credentials(session, err))
         goto fail;
     find_account(session);
     session->corrects_skew = skew_correction_is_on(session);
@@ -376,6 +399,11 @@ void aws_session_set_kinesis_protocol(struct aws_session *session,
                                       enum aws_kinesis_protocol protocol)
 {
     atomic_store(&session->learnt->kinesis_protocol, (int)protocol);
+}
+
+unsigned aws_session_max_attempts(const struct aws_session *session)
+{
+    return session->max_attempts;
 }
 
 int64_t aws_session_offset_ms(const struct aws_session *session,

@@ -30,6 +30,9 @@ const struct endpoint *aws_session_place(const struct aws_session *session,
 /* Bytes of one answer, at most. */
 size_t aws_session_response_limit(const struct aws_session *session);
 
+/* Of a request that does not say. */
+unsigned aws_session_max_attempts(const struct aws_session *session);
+
 /* How far the clock of the service's endpoint is ahead of ours. */
 int64_t aws_session_offset_ms(const struct aws_session *session,
                               enum aws_service service);

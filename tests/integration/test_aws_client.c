@@ -229,6 +229,17 @@ static void test_attempts_have_an_end(void **state)
     call_fails(f, ERROR_TRANSIENT, ": InternalFailure: why [request r-1]");
 }
 
+static void test_attempts_can_be_set(void **state)
+{
+    struct aws_fixture *f = *state;
+
+    aws_environment_set("AWS_MAX_ATTEMPTS", "2");
+    for (int i = 0; i < 3; i++)
+        push(f, 500, "");
+    call_fails(f, ERROR_TRANSIENT, "HTTP 500 with an empty body");
+    assert_int_equal(http_server_count(f->server), 2);
+}
+
 static struct refusal_case {
     const char *name;
     int status;
@@ -763,6 +774,7 @@ int main(void)
         WITH_SERVER(test_a_chunked_answer_is_whole),
         WITH_SERVER(test_server_errors_are_tried_again),
         WITH_SERVER(test_attempts_have_an_end),
+        WITH_SERVER(test_attempts_can_be_set),
         WITH_SERVER(test_dropped_connections_are_tried_again),
         WITH_SERVER(test_an_answer_cut_off_is_an_error),
         WITH_SERVER(test_a_dead_kept_connection_costs_no_attempt),
