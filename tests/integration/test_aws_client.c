@@ -650,6 +650,14 @@ static void *wake_when_asked(void *context)
     return NULL;
 }
 
+static void *release_soon(void *context)
+{
+    struct aws_fixture *f = context;
+
+    http_server_release(f->server);
+    return NULL;
+}
+
 static void test_wake_ends_the_wait_from_another_thread(void **state)
 {
     struct aws_fixture *f = *state;
@@ -667,6 +675,13 @@ static void test_wake_ends_the_wait_from_another_thread(void **state)
 
     aws_client_wake(f->client); // also one that comes before the wait
     aws_client_wait(f->client, CLOCK_NEVER / 2);
+
+    // Each of them ended one wait: the next one ends with the answer.
+    assert_int_equal(pthread_create(&thread, NULL, release_soon, f), 0);
+    aws_client_wait(f->client, SOON_MS);
+    assert_true(aws_client_next(f->client, &reply));
+    aws_reply_finish(&reply);
+    pthread_join(thread, NULL);
 }
 
 struct stopper {

@@ -1,4 +1,7 @@
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "aws/client.h"
@@ -7,6 +10,8 @@
 #include "base/mem.h"
 #include "test.h"
 #include "text_file.h"
+
+#define SOON_MS 10000 // more than enough for what must happen
 
 #define KEYS_JSON(key_, token_name_)                              \
     "{\"Code\":\"Success\",\"Version\":1,\"AccessKeyId\":\"" key_ \
@@ -459,23 +464,37 @@ static void test_process_that_fails(void **state)
     (void)tear_down(&fixture);
 }
 
-// The session does not wait for it: what it started is killed.
+// The session does not wait for it. What the process started is ended too: it
+// holds a pipe open, whose end we see.
 static void test_closing_ends_a_process_that_hangs(void **state)
 {
     struct second *s = *state;
     struct aws_request request = aws_fixture_request();
-    char *pipe = mem_printf("%s/pipe", s->f->folder);
-    char *command =
-        mem_printf("/bin/sh -c 'mkfifo \"%s\"; cat \"%s\"'", pipe, pipe);
+    char *path = mem_printf("%s/pipe", s->f->folder);
+    char *command = mem_printf("/bin/sh -c 'sleep 1000 >\"%s\" & echo x "
+                               ">\"%s\"; wait'",
+                               path, path);
+    struct pollfd pipe = {.events = POLLIN};
+    char text[8];
 
+    assert_int_equal(mkfifo(path, 0600), 0);
+    pipe.fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(pipe.fd >= 0);
     use_process(s, command);
     aws_fixture_open(s->f);
     aws_client_send(s->f->client, &request);
-    for (int i = 0; i < 1000 && access(pipe, F_OK); i++)
-        aws_client_wait(s->f->client, 10);
-    assert_int_equal(access(pipe, F_OK), 0);
+    assert_int_equal(poll(&pipe, 1, SOON_MS), 1);
+    assert_int_equal(read(pipe.fd, text, sizeof(text)), 2);
+
+    aws_client_destroy(s->f->client);
+    aws_session_destroy(s->f->session);
+    s->f->client = NULL;
+    s->f->session = NULL;
+    assert_int_equal(poll(&pipe, 1, SOON_MS), 1);
+    assert_true(pipe.revents & POLLHUP);
+    (void)close(pipe.fd);
     free(command);
-    free(pipe);
+    free(path);
 }
 
 // ---- keys of a profile
