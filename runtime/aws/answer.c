@@ -127,10 +127,14 @@ size_t answer_on_body(char *data, size_t unit, size_t count, void *context)
     return answer->over_limit ? 0 : count;
 }
 
-void answer_reset(struct answer *answer, size_t body_limit)
+void answer_reset(struct answer *answer, struct buffer *memory,
+                  size_t body_limit)
 {
     buffer_finish(&answer->body);
-    buffer_init(&answer->body, body_limit);
+    answer->body = *memory;
+    answer->body.limit = body_limit;
+    buffer_clear(&answer->body);
+    buffer_init(memory, memory->limit);
     answer->has_begun = answer->over_limit = answer->has_age = false;
     answer->date_ms = answer->retry_after_ms = -1;
     answer->error_type[0] = answer->query_error[0] = '\0';

@@ -27,8 +27,10 @@ struct answer {
     int64_t last_date_ms;
 };
 
-/* Make ready for the next answer, whose body has this limit. */
-void answer_reset(struct answer *answer, size_t body_limit);
+/* Make ready for the next answer, whose body has this limit and begins with
+ * this memory, which may be none. */
+void answer_reset(struct answer *answer, struct buffer *memory,
+                  size_t body_limit);
 void answer_finish(struct answer *answer);
 
 /* CURLOPT_HEADERFUNCTION and CURLOPT_WRITEFUNCTION; context is the answer. A

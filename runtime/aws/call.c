@@ -46,6 +46,7 @@ void call_init(struct call *call, struct aws_request *request,
 {
     call->request = *request;
     buffer_init(&request->body, request->body.limit);
+    buffer_init(&request->memory, request->memory.limit);
     call->request.path = call->path = mem_strdup(request->path);
     if (!call->request.max_attempts)
         call->request.max_attempts = aws_session_max_attempts(session);
@@ -59,6 +60,7 @@ void call_init(struct call *call, struct aws_request *request,
 void call_finish(struct call *call)
 {
     buffer_finish(&call->request.body);
+    buffer_finish(&call->request.memory);
     free(call->path);
     call->path = NULL;
 }

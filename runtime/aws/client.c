@@ -122,6 +122,7 @@ static void launch(struct aws_client *client, struct call *call,
     call->reply.sent_ms = now_ms(client);
     lane_load(call->lane,
               &(struct lane_load){.request = &call->request,
+                                  .memory = &call->request.memory,
                                   .credentials = &user->credentials,
                                   .wall_ms = clock_wall_ms(client->clock) +
                                              call->offset_ms,

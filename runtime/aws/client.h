@@ -46,6 +46,7 @@ struct aws_request {
     const char *operation; // static text: "ReceiveMessage"
     struct buffer body;    // moved: the client frees it. Empty: no members. A
                            // Query's Action and Version are put in front of it
+    struct buffer memory;  // moved: to answer into; may be empty
     const char *path;      // NULL: "/". Copied. (Query on servers that want
                            // the queue's path)
     int64_t timeout_ms;    // of one attempt, in all; 0: 30 s

@@ -208,7 +208,8 @@ void lane_load(struct lane *lane, const struct lane_load *load)
     const char *path = request->path ? request->path : "/";
 
     lane->owner = load->owner;
-    answer_reset(&lane->answer, aws_session_response_limit(lane->session));
+    answer_reset(&lane->answer, load->memory,
+                 aws_session_response_limit(lane->session));
     lane->detail[0] = '\0';
     set_url(lane, endpoint, path);
     set_timeout(lane, request->timeout_ms);

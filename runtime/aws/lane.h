@@ -32,6 +32,7 @@ struct lane *lane_of(CURL *easy);
 
 struct lane_load {
     const struct aws_request *request;     // borrowed until the transfer ends
+    struct buffer *memory;                 // taken over, for the answer
     const struct credentials *credentials; // for the duration of the call
     int64_t wall_ms;                       // of the server's clock
     void *owner;                           // comes back from lane_owner

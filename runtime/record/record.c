@@ -48,12 +48,76 @@ struct chunk *chunk_create(struct buffer *body, size_t count)
     return chunk_adopt(body, mem_calloc(count, sizeof(struct record)), count);
 }
 
+static bool spare_body(struct chunk_spares *spares, struct buffer *body)
+{
+    for (size_t i = 0; i < CHUNK_SPARES; i++)
+        if (!spares->list[i].body.data) {
+            spares->list[i].body = *body;
+            return true;
+        }
+    return false;
+}
+
+static bool spare_records(struct chunk_spares *spares, struct chunk *chunk)
+{
+    for (size_t i = 0; i < CHUNK_SPARES; i++)
+        if (!spares->list[i].records) {
+            spares->list[i].records = chunk->records;
+            spares->list[i].capacity = chunk->capacity;
+            return true;
+        }
+    return false;
+}
+
+struct buffer chunk_spares_body(struct chunk_spares *spares)
+{
+    struct buffer body = {0};
+
+    for (size_t i = 0; i < CHUNK_SPARES && !body.data; i++) {
+        body = spares->list[i].body;
+        spares->list[i].body = (struct buffer){0};
+    }
+    buffer_clear(&body);
+    return body;
+}
+
+struct record *chunk_spares_records(struct chunk_spares *spares,
+                                    size_t *capacity)
+{
+    for (size_t i = 0; i < CHUNK_SPARES; i++) {
+        struct chunk_spare *spare = &spares->list[i];
+        struct record *records = spare->records;
+
+        if (!records)
+            continue;
+        spare->records = NULL;
+        *capacity = spare->capacity;
+        return records;
+    }
+    *capacity = 0;
+    return NULL;
+}
+
+void chunk_spares_close(struct chunk_spares *spares)
+{
+    for (size_t i = 0; i < CHUNK_SPARES; i++) {
+        free(spares->list[i].body.data);
+        free(spares->list[i].records);
+    }
+    *spares = (struct chunk_spares){0};
+}
+
 void chunk_destroy(struct chunk *chunk)
 {
+    bool spares;
+
     if (!chunk)
         return;
-    buffer_finish(&chunk->body);
-    free(chunk->records);
+    spares = chunk->spares && chunk->spares->open;
+    if (!spares || !spare_body(chunk->spares, &chunk->body))
+        buffer_finish(&chunk->body);
+    if (!spares || !spare_records(chunk->spares, chunk))
+        free(chunk->records);
     free(chunk->extra);
     free(chunk);
 }

@@ -71,9 +71,32 @@ struct record *record_list_take(struct record_list *list);
 struct chunk {
     struct buffer body;     // owned: the response
     struct record *records; // owned: an array
+    size_t capacity;        // of the array; 0: as many as there are
     void *extra;            // owned: attribute arrays; free(3)
     size_t live;
+    struct chunk_spares *spares; // borrowed; where memory goes; NULL: free(3)
 };
+
+/* Memory of a source's chunks that have ended, for its next ones: while page
+ * after page of a stream is read, fresh memory would cost as much as reading
+ * them. Zeroed, it takes nothing in. */
+#define CHUNK_SPARES 2
+struct chunk_spares {
+    bool open; // else memory is freed
+    struct chunk_spare {
+        struct buffer body;     // owned
+        struct record *records; // owned
+        size_t capacity;
+    } list[CHUNK_SPARES];
+};
+
+/* Free all, and take nothing more in. */
+void chunk_spares_close(struct chunk_spares *spares);
+
+/* The memory of a body, empty; of an array, with its capacity, or NULL. */
+struct buffer chunk_spares_body(struct chunk_spares *spares);
+struct record *chunk_spares_records(struct chunk_spares *spares,
+                                    size_t *capacity);
 
 /* Takes the body out of `body`. `records` holds `count` zeroed records, each
  * with its chunk set, counted as live. */

@@ -153,6 +153,7 @@ static void kinesis_close(struct source *source)
 
     while ((record = take_waiting(self)))
         record_release(record);
+    chunk_spares_close(&self->spares);
     kinesis_reader_finish(&self->reader);
     free(self->shards_token);
     free(self->stream);

@@ -42,7 +42,8 @@ struct kinesis_source {
     // What arrived.
     struct record_list waiting;
     size_t waiting_bytes;
-    size_t out; // records that the poller has
+    struct chunk_spares spares; // open while it is behind
+    size_t out;                 // records that the poller has
     struct source_counts counts;
 };
 

@@ -214,9 +214,8 @@ static bool read_record_member(struct document *in, struct bytes name,
 struct kinesis_parse {
     struct document in;
     struct buffer *body; // borrowed
-    const struct record_origin *origin;
-    size_t origin_size; // of each record's event
-    int64_t received_ms;
+    struct kinesis_parse_options options;
+    size_t origin_size;     // of each record's event
     struct record *records; // owned until a chunk adopts it
     size_t capacity;
     bool has_records; // the member, even when it is empty
@@ -230,8 +229,8 @@ static bool read_record(struct kinesis_parse *parse, struct record *record)
     struct document *in = &parse->in;
     struct bytes name;
 
-    *record = (struct record){.origin = parse->origin,
-                              .received_ms = parse->received_ms,
+    *record = (struct record){.origin = parse->options.origin,
+                              .received_ms = parse->options.received_ms,
                               .visible_ms = CLOCK_NEVER,
                               .receive_count = 1};
     if (!enter_map(in))
@@ -320,18 +319,20 @@ static char *copy_iterator(const struct kinesis_parse *parse)
     return mem_strndup(iterator.data, iterator.size);
 }
 
-struct kinesis_parse *kinesis_parse_begin(struct buffer *body, bool cbor,
-                                          const struct record_origin *origin,
-                                          int64_t received_ms,
-                                          struct kinesis_head *head)
+struct kinesis_parse *
+kinesis_parse_begin(struct buffer *body,
+                    const struct kinesis_parse_options *options,
+                    struct kinesis_head *head)
 {
     struct kinesis_parse *parse = mem_calloc(1, sizeof(*parse));
 
     parse->body = body;
-    parse->origin = origin;
-    parse->origin_size = event_origin_size(origin);
-    parse->received_ms = received_ms;
-    open_document(&parse->in, body, cbor);
+    parse->options = *options;
+    parse->origin_size = event_origin_size(options->origin);
+    if (options->spares)
+        parse->records =
+            chunk_spares_records(options->spares, &parse->capacity);
+    open_document(&parse->in, body, options->cbor);
     if (enter_map(&parse->in))
         read_members(parse);
     else
@@ -365,6 +366,8 @@ static void hand_over(struct kinesis_parse *parse, struct kinesis_page *page)
     if (!page->count)
         return;
     page->chunk = chunk_adopt(parse->body, parse->records, page->count);
+    page->chunk->capacity = parse->capacity;
+    page->chunk->spares = parse->options.spares;
     parse->records = NULL;
 }
 
@@ -385,8 +388,11 @@ bool kinesis_page_parse(struct buffer *body, bool cbor,
                         struct kinesis_page *page, struct error *err)
 {
     struct kinesis_head head;
-    struct kinesis_parse *parse =
-        kinesis_parse_begin(body, cbor, origin, received_ms, &head);
+    struct kinesis_parse *parse = kinesis_parse_begin(
+        body,
+        &(struct kinesis_parse_options){
+            .cbor = cbor, .origin = origin, .received_ms = received_ms},
+        &head);
 
     free(head.next_iterator);
     return kinesis_parse_end(parse, page, err);

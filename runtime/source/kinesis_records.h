@@ -21,6 +21,7 @@ struct buffer;
 struct chunk;
 struct error;
 struct record_origin;
+struct chunk_spares;
 
 #define KINESIS_RECORDS_LIMIT 10000 // of one answer
 
@@ -52,13 +53,19 @@ struct kinesis_head {
     bool has_records;
 };
 struct kinesis_parse;
+struct kinesis_parse_options {
+    bool cbor;
+    const struct record_origin *origin; // borrowed by the records
+    int64_t received_ms;
+    struct chunk_spares *spares; // borrowed by the chunk; may be NULL
+};
 
 /* Never fails: what is wrong is said in the end. The body stays where it is
  * until then. */
-struct kinesis_parse *kinesis_parse_begin(struct buffer *body, bool cbor,
-                                          const struct record_origin *origin,
-                                          int64_t received_ms,
-                                          struct kinesis_head *head);
+struct kinesis_parse *
+kinesis_parse_begin(struct buffer *body,
+                    const struct kinesis_parse_options *options,
+                    struct kinesis_head *head);
 
 /* Frees the parse in any case. */
 bool kinesis_parse_end(struct kinesis_parse *parse, struct kinesis_page *page,

@@ -21,6 +21,10 @@ static void take_page(struct kinesis_source *self, struct kinesis_page *page,
 {
     struct kinesis_ahead ahead = kinesis_ahead(self);
 
+    // At the tip a page is small, and memory would lie idle.
+    self->spares.open = page->millis_behind > 0;
+    if (!self->spares.open)
+        chunk_spares_close(&self->spares);
     kinesis_reader_got_page(&self->reader, page, &ahead, now_ms);
     for (size_t i = 0; i < page->count; i++)
         record_list_add(&self->waiting, &page->chunk->records[i]);
@@ -50,8 +54,13 @@ static bool read_page(struct kinesis_source *self, struct aws_reply *reply,
 {
     struct kinesis_page page = {0};
     struct kinesis_head head;
-    struct kinesis_parse *parse =
-        kinesis_parse_begin(&reply->body, cbor, &self->origin, now_ms, &head);
+    struct kinesis_parse *parse = kinesis_parse_begin(
+        &reply->body,
+        &(struct kinesis_parse_options){.cbor = cbor,
+                                        .origin = &self->origin,
+                                        .received_ms = now_ms,
+                                        .spares = &self->spares},
+        &head);
 
     ask_ahead(self, &head, reply->body.size, now_ms);
     free(head.next_iterator);

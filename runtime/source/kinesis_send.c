@@ -28,6 +28,7 @@ static void put_call(struct kinesis_source *self, enum kinesis_call call,
         break;
     case KINESIS_CALL_RECORDS:
         request->operation = "GetRecords";
+        request->memory = chunk_spares_body(&self->spares);
         kinesis_put_records_call(&request->body, cbor, self->reader.iterator,
                                  self->reader.limit);
         break;

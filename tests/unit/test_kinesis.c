@@ -35,6 +35,7 @@ void __wrap_aws_client_send(struct aws_client *client,
     assert_true(buffer_ok(&request->body));
     assert_int_equal(request->max_attempts, 1);
     buffer_finish(&fake.sent.body);
+    buffer_finish(&fake.sent.memory);
     fake.sent = *request;
     fake.in_flight = true;
     fake.calls++;
@@ -158,6 +159,7 @@ static int tear_down(void **state)
     (void)state;
     source_close(fake.source);
     buffer_finish(&fake.sent.body);
+    buffer_finish(&fake.sent.memory);
     return 0;
 }
 
