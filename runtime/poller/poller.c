@@ -390,8 +390,8 @@ void poller_destroy(struct poller *poller)
     take_mail(poller, 0);
     if (!loop_destroy(poller->loop))
         return;
+    mailbox_finish(&poller->mailbox); // senders may still wake the client
     aws_client_destroy(poller->client);
-    mailbox_finish(&poller->mailbox);
     pthread_mutex_destroy(&poller->lock);
     free(poller);
 }
