@@ -135,14 +135,15 @@ static void tell_losses(struct sqs_settle *settle, struct losses *losses,
     buffer_finish(&losses->ids);
 }
 
+// Those whose backoff is not over, too.
 static void lose_waiting(struct sqs_settle *settle, enum verb verb,
-                         int64_t now_ms, const char *why)
+                         const char *why)
 {
     struct settle_entry entries[SETTLE_BATCH_MOST];
     size_t count;
 
     while ((count = settle_batch_take(&settle->batches[verb], SETTLE_BATCH_MOST,
-                                      true, now_ms, entries))) {
+                                      true, CLOCK_NEVER, entries))) {
         struct losses losses = {0};
 
         for (size_t i = 0; i < count; i++)
@@ -180,7 +181,7 @@ void sqs_settle_destroy(struct sqs_settle *settle)
     while (settle->calls)
         lose_call(settle, settle->calls, why);
     for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
-        lose_waiting(settle, verb, CLOCK_NEVER, why);
+        lose_waiting(settle, verb, why);
         settle_batch_finish(&settle->batches[verb]);
     }
     free(settle);
@@ -235,13 +236,20 @@ static void send_call(struct sqs_settle *settle, struct call *call,
     aws_client_send(settle->client, &request);
 }
 
+// A queue that vanished is not looked for during a stop.
+static bool is_queue_gone(const struct sqs_settle *settle, bool flush)
+{
+    return sqs_queue_is_missing(settle->queue) ||
+           (flush && !sqs_queue_facts(settle->queue));
+}
+
 void sqs_settle_poll(struct sqs_settle *settle, bool flush, int64_t now_ms)
 {
     static const char why[] = "the queue does not exist any more";
 
-    if (sqs_queue_is_missing(settle->queue)) {
-        lose_waiting(settle, VERB_DELETE, now_ms, why);
-        lose_waiting(settle, VERB_CHANGE, now_ms, why);
+    if (is_queue_gone(settle, flush)) {
+        lose_waiting(settle, VERB_DELETE, why);
+        lose_waiting(settle, VERB_CHANGE, why);
     }
     if (!sqs_queue_facts(settle->queue) || settle->failure.code)
         return;

@@ -894,6 +894,44 @@ static void test_a_queue_that_vanishes_is_waited_for(void **state)
     world_destroy(world);
 }
 
+static void lose_queue(struct world *world)
+{
+    refuse(world, "ReceiveMessage", 400, ERROR_NOT_FOUND, "QueueDoesNotExist");
+}
+
+static void test_a_vanished_queue_does_not_hold_up_a_stop(void **state)
+{
+    struct world *world = world_ready();
+
+    (void)state;
+    receive(world, 1, 1);
+    settle_all(world, SOURCE_DONE);
+    pass(world, 50);
+    refuse(world, "DeleteMessageBatch", 503, ERROR_TRANSIENT, ""); // backoff
+    lose_queue(world);
+    source_stop(world->source);
+    turn(world);
+    assert_true(source_is_idle(world->source));
+    expect_counts(world, 1, 0, 0, 1);
+    world_destroy(world);
+}
+
+static void test_nor_does_one_whose_server_is_gone_too(void **state)
+{
+    struct world *world = world_ready();
+
+    (void)state;
+    receive(world, 1, 1);
+    lose_queue(world);
+    pass_to_deadline(world, 2000);
+    refuse(world, "GetQueueAttributes", 0, ERROR_TRANSIENT, "");
+    source_stop(world->source);
+    settle_all(world, SOURCE_DONE);
+    assert_true(source_is_idle(world->source));
+    expect_counts(world, 1, 0, 0, 1);
+    world_destroy(world);
+}
+
 static void test_attributes_are_done_without_if_denied(void **state)
 {
     struct world *world = world_create(&(struct sqs_options){0});
@@ -1112,6 +1150,8 @@ int main(void)
         cmocka_unit_test(test_a_missing_queue_is_waited_for),
         cmocka_unit_test(test_a_missing_queue_does_not_hold_up_a_stop),
         cmocka_unit_test(test_a_queue_that_vanishes_is_waited_for),
+        cmocka_unit_test(test_a_vanished_queue_does_not_hold_up_a_stop),
+        cmocka_unit_test(test_nor_does_one_whose_server_is_gone_too),
         cmocka_unit_test(test_attributes_are_done_without_if_denied),
         cmocka_unit_test(test_an_own_visibility_timeout_is_asked_for),
         cmocka_unit_test(test_query_is_spoken_where_json_is_not_understood),
