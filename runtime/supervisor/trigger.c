@@ -329,6 +329,8 @@ bool trigger_progresses(const struct trigger *trigger, int64_t now_ms,
 
     if (!trigger->poller && !trigger->keeper)
         return now_ms < trigger->restart_ms + within_ms;
+    if (atomic_load(&trigger->ended)) // it waits for the others of a drain
+        return true;
     read_running(trigger, &running);
     if (!running.progressed_ms)
         return now_ms - trigger->started_ms < within_ms;

@@ -64,7 +64,8 @@ bool trigger_differs(const struct trigger *trigger,
 void trigger_read_stats(const struct trigger *trigger,
                         struct poller_stats *stats);
 
-/* Did its loop go round within this time? False also while it is down. */
+/* Did its loop go round within this time, or end? False also while it is down
+ * for longer. */
 bool trigger_progresses(const struct trigger *trigger, int64_t now_ms,
                         int64_t within_ms);
 
