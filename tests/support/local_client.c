@@ -130,9 +130,10 @@ static void perform(struct local_client *client, const struct call *call)
     read_answer(client);
 }
 
-static json_t *call_json(struct local_client *client, const char *service,
-                         const char *prefix, const char *operation,
-                         const char *type, const char *format, va_list args)
+__attribute__((format(printf, 6, 0))) static json_t *
+call_json(struct local_client *client, const char *service, const char *prefix,
+          const char *operation, const char *type, const char *format,
+          va_list args)
 {
     AUTO_FREE char *target = mem_printf("%s%s", prefix, operation);
     char *body = NULL;
