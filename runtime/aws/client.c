@@ -128,7 +128,8 @@ static void launch(struct aws_client *client, struct call *call,
                                              call->offset_ms,
                                   .owner = call});
     move(client, call, CALL_FLYING);
-    (void)curl_multi_add_handle(client->multi, lane_easy(call->lane));
+    if (curl_multi_add_handle(client->multi, lane_easy(call->lane)))
+        abort(); // only for want of memory
 }
 
 static void start(struct aws_client *client, struct call *call)
