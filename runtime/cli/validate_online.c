@@ -197,7 +197,7 @@ bool validate_online(const struct settings *settings, const struct log *log)
             .config = &settings->aws, .clock = clock_system(), .log = log},
         &err);
     if (!online.session) {
-        (void)fprintf(stderr, "%s: aws: %s\n", settings->path, err.message);
+        (void)fprintf(stderr, "%s: %s\n", settings->path, err.message);
         return false;
     }
     ok = check_all(&online);
