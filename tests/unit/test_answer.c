@@ -109,12 +109,31 @@ static void test_the_limit_holds_where_the_length_is_a_lie(void **state)
     answer_finish(&answer);
 }
 
+static void test_the_body_begins_in_the_memory_it_is_given(void **state)
+{
+    struct answer answer = {0};
+    struct buffer memory;
+    char data[60] = "";
+    const char *place;
+
+    (void)state;
+    buffer_init(&memory, 1000);
+    place = buffer_reserve(&memory, 500);
+    answer_reset(&answer, &memory, 100);
+    assert_null(memory.data);
+    assert_int_equal(answer_on_body(data, 1, sizeof(data), &answer), 60);
+    assert_ptr_equal(answer.body.data, place);
+    assert_int_equal(answer_on_body(data, 1, sizeof(data), &answer), 0);
+    answer_finish(&answer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_reset_forgets_all_but_what_a_date_means),
         cmocka_unit_test(test_the_limit_holds_from_the_length_on),
         cmocka_unit_test(test_the_limit_holds_where_the_length_is_a_lie),
+        cmocka_unit_test(test_the_body_begins_in_the_memory_it_is_given),
     };
 
     return run_table("headers", headers, test_header) +
