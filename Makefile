@@ -170,6 +170,7 @@ fuzz: $(FUZZERS)
 	    mkdir -p build/fuzz/found/$$(basename $$fuzzer); \
 	    echo "== $$fuzzer"; \
 	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -print_final_stats=0 -verbosity=0 \
+	        -artifact_prefix=build/fuzz/found/ \
 	        build/fuzz/found/$$(basename $$fuzzer) $$(ls -d $$corpus 2>/dev/null) || exit 1; done
 
 bare:

@@ -269,7 +269,7 @@ static size_t sqs_size(const struct record *record)
 // A sequence number is digits, which need no escape.
 static size_t kinesis_size(const struct record *record)
 {
-    return 2 * (record->id.size + 2) + text_size(record->key) +
+    return 2 * text_size(record->id) + text_size(record->key) +
            codec_base64_size(record->data.size);
 }
 

@@ -450,8 +450,8 @@ static bool grab(struct store *store, int racer, int out)
     for (size_t i = 0; ok && i < SHARDS; i++)
         claims[i] = (struct lease_claim){.shard = rows.list[i].shard,
                                          .seen_ver = rows.list[i].ver};
-    ok = ok &&
-         store_lease_acquire(store, STREAM, claims, SHARDS, &err) == STORE_OK;
+    ok = ok && TRY(store_lease_acquire(store, STREAM, claims, SHARDS, &err)) ==
+                   STORE_OK;
     for (int i = 0; ok && i < SHARDS; i++) {
         struct grant grant = {i, (int)claims[i].row.epoch, racer};
         struct lease_token token = {.stream = STREAM,
