@@ -40,6 +40,21 @@ static bool read_status(const json_t *description, enum kinesis_status *status,
                      name ? name : "");
 }
 
+// Epoch seconds as milliseconds; 0 for what no stream was created at.
+static int64_t read_time_ms(const json_t *description, const char *name)
+{
+    double seconds = json_number_value(json_object_get(description, name));
+
+    return seconds > 0 && seconds < 1e12 ? 1000 * (int64_t)seconds : 0;
+}
+
+static size_t read_count(const json_t *description, const char *name)
+{
+    json_int_t count = json_integer_value(json_object_get(description, name));
+
+    return count > 0 ? (size_t)count : 0;
+}
+
 static bool read_summary(const json_t *description,
                          struct kinesis_summary *summary, struct error *err)
 {
@@ -50,10 +65,8 @@ static bool read_summary(const json_t *description,
         json_string_value(json_object_get(description, "StreamARN")));
     summary->retention_hours = json_integer_value(
         json_object_get(description, "RetentionPeriodHours"));
-    summary->open_shards = (size_t)json_integer_value(
-        json_object_get(description, "OpenShardCount"));
-    summary->created_ms = 1000 * (int64_t)json_number_value(json_object_get(
-                                     description, "StreamCreationTimestamp"));
+    summary->open_shards = read_count(description, "OpenShardCount");
+    summary->created_ms = read_time_ms(description, "StreamCreationTimestamp");
     return true;
 }
 

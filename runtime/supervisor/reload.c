@@ -140,11 +140,10 @@ static void drain_old(struct supervisor *supervisor, struct trigger **old,
 static void free_old(struct supervisor *supervisor, struct trigger **old,
                      size_t count)
 {
+    supervisor_force(supervisor, old, count);
     for (size_t i = 0; i < count; i++) {
         struct poller_stats stats;
 
-        if (!trigger_has_ended(old[i]))
-            trigger_force(old[i]);
         trigger_read_stats(old[i], &stats);
         poller_stats_add(&supervisor->past, &stats);
         if (!trigger_destroy(old[i], clock_now_ms(supervisor->clock)))

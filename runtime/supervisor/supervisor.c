@@ -260,16 +260,14 @@ void supervisor_wait_ended(struct supervisor *supervisor,
     }
 }
 
-// What is forced ends at once, but for user code; its counts are final then.
-static void force_the_rest(struct supervisor *supervisor)
+void supervisor_force(struct supervisor *supervisor,
+                      struct trigger *const *triggers, size_t count)
 {
-    int64_t deadline_ms = clock_now_ms(supervisor->clock) + FORCED_JOIN_MS;
-
-    for (size_t i = 0; i < supervisor->trigger_count; i++)
-        if (!trigger_has_ended(supervisor->triggers[i]))
-            trigger_force(supervisor->triggers[i]);
-    supervisor_wait_ended(supervisor, supervisor->triggers,
-                          supervisor->trigger_count, deadline_ms);
+    for (size_t i = 0; i < count; i++)
+        if (!trigger_has_ended(triggers[i]))
+            trigger_force(triggers[i]);
+    supervisor_wait_ended(supervisor, triggers, count,
+                          clock_now_ms(supervisor->clock) + FORCED_JOIN_MS);
 }
 
 static void free_triggers(struct supervisor *supervisor, int64_t deadline_ms)
@@ -301,7 +299,8 @@ static int drain(struct supervisor *supervisor, int number)
                           supervisor->trigger_count, deadline_ms);
     drained = all_ended(supervisor->triggers, supervisor->trigger_count);
     if (!drained)
-        force_the_rest(supervisor);
+        supervisor_force(supervisor, supervisor->triggers,
+                         supervisor->trigger_count);
     sum_stats(supervisor, &stats);
     free_triggers(supervisor,
                   drained ? deadline_ms

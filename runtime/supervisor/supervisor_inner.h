@@ -70,6 +70,11 @@ void supervisor_wait_ended(struct supervisor *supervisor,
                            struct trigger *const *triggers, size_t count,
                            int64_t deadline_ms);
 
+/* Cut off what still runs. It ends at once, but for user code, which gets a
+ * second; the counts are final then. */
+void supervisor_force(struct supervisor *supervisor,
+                      struct trigger *const *triggers, size_t count);
+
 /* Read the file again: validate, then swap only what changed; a mistake changes
  * nothing (reload.c). */
 void supervisor_reload(struct supervisor *supervisor);
