@@ -2,6 +2,7 @@
 """A whole pollard: command line, start, service manager, reload, stop, and the
 mistakes that users make. On the embedded server.
 """
+import http.client
 import http.server
 import json
 import os
@@ -203,6 +204,43 @@ class MistakesWithServers(Worker):
         done = self.command("validate", "--online", "-c", self.config(self.head() + self.queue("orders")), seconds=60)
         self.assertEqual(done.returncode, 78)
         self.assertIn(f"127.0.0.1:{self.port}", done.stderr)
+
+
+class ThroughAProxy(Worker):
+    def test_calls_go_through_the_proxy_of_the_environment(self):
+        self.local()
+        seen, port = [], self.port
+
+        class Proxy(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                seen.append(self.path)
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                onward = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+                onward.request("POST", "/", body, {k: v for k, v in self.headers.items() if k != "Host"})
+                reply = onward.getresponse()
+                answer = reply.read()
+                self.send_response(reply.status)
+                self.send_header("Content-Type", reply.headers["Content-Type"])
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+                onward.close()
+
+            def log_message(self, *arguments):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        url = self.sqs.create_queue("orders")
+        self.sqs.send_all(url, ["far away"])
+        text = (self.head() + self.queue("orders")).replace(f"127.0.0.1:{port}", "sqs.elsewhere.test")
+        env = {"http_proxy": f"http://127.0.0.1:{server.server_address[1]}", "no_proxy": "", "NO_PROXY": ""}
+        pollard = self.stage.start_pollard(self.config(text), env=env)
+        self.wait_handled("orders", ["far away"])
+        self.assertEqual(stop(pollard), 0)
+        self.assertTrue(seen and all(path.startswith("http://sqs.elsewhere.test") for path in seen), seen[:3])
 
 
 class MistakesWithTheStore(Worker):

@@ -14,6 +14,7 @@ struct fake_poller {
     bool runs, is_asked;
     enum poller_end end;
     struct error error;
+    int64_t round_ms; // what stats show as progressed_ms
 };
 
 struct fake_start { // kept for good, to be counted
@@ -73,7 +74,8 @@ struct poller *__wrap_poller_create(const struct poller_options *options)
     struct fake_poller *poller = mem_calloc(1, sizeof(*poller));
 
     poller->options = *options;
-    poller->shard = mem_strdup(options->shard);
+    poller->shard =
+        mem_strdup(options->shard ? options->shard : options->trigger->name);
     poller->sequence = mem_strdup(options->start.sequence_number);
     poller->options.start.sequence_number = poller->sequence;
     return (struct poller *)(void *)poller;
@@ -116,6 +118,13 @@ static bool take_out(struct fake_poller *poller, enum poller_end end,
     }
     pthread_mutex_unlock(&fakes.lock);
     return ran;
+}
+
+void fake_poller_goes_round(struct fake_poller *poller, int64_t now_ms)
+{
+    pthread_mutex_lock(&fakes.lock);
+    poller->round_ms = now_ms;
+    pthread_mutex_unlock(&fakes.lock);
 }
 
 void fake_poller_end(struct fake_poller *poller, enum poller_end end,
@@ -164,8 +173,12 @@ enum poller_end __wrap_poller_ended(const struct poller *poller,
 void __wrap_poller_read_stats(const struct poller *poller,
                               struct poller_stats *stats)
 {
-    (void)poller;
-    *stats = (struct poller_stats){.records_done = 1};
+    struct fake_poller *fake = fake_of(poller);
+
+    pthread_mutex_lock(&fakes.lock);
+    *stats = (struct poller_stats){.records_done = 1,
+                                   .progressed_ms = fake->round_ms};
+    pthread_mutex_unlock(&fakes.lock);
 }
 
 void __wrap_poller_join(struct poller *poller)

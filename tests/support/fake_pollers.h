@@ -26,7 +26,7 @@ void fake_pollers_finish(void);
 void fake_pollers_end_when_asked(bool yes);
 
 size_t fake_pollers_running(void);
-/* Pollers of this shard started so far. */
+/* Pollers of this shard started so far. A queue's go by the trigger's name. */
 size_t fake_pollers_started(const char *shard);
 /* The one that runs on this shard, or NULL. */
 struct fake_poller *fake_pollers_find(const char *shard);
@@ -37,6 +37,8 @@ struct kinesis_start fake_poller_start_of(struct fake_poller *poller);
 /* Its lease still lets it act at now_ms. */
 bool fake_poller_may_act(struct fake_poller *poller, int64_t now_ms);
 
+/* Its loop went round, as its stats tell; never before. */
+void fake_poller_goes_round(struct fake_poller *poller, int64_t now_ms);
 void fake_poller_progress(struct fake_poller *poller, const char *sequence);
 /* It is gone afterwards. code and message are of POLLER_FAILED. */
 void fake_poller_end(struct fake_poller *poller, enum poller_end end,
