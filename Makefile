@@ -19,12 +19,13 @@ PREFIX   ?= /usr/local
 VERSION  := 0.1.0
 Q        := $(if $(V),,@)
 
-PACKAGES := libcurl jansson yaml-0.1 libssl libcrypto sqlite3 libmicrohttpd libcbor expat
+PACKAGES := libcurl jansson yaml-0.1 libssl libcrypto sqlite3 libmicrohttpd libcbor expat zlib
 
 # What Debian calls it. `deps` installs the first list, tests the second too.
 DEBIAN      := gcc libc6-dev pkg-config libcurl4-openssl-dev libjansson-dev \
                libyaml-dev libssl-dev libsqlite3-dev libmicrohttpd-dev \
-               libcbor-dev libexpat1-dev ca-certificates
+               libcbor-dev libexpat1-dev \
+               zlib1g-dev libprotobuf-c-dev protobuf-c-compiler ca-certificates
 DEBIAN_TEST := $(DEBIAN) libcmocka-dev python3
 DEBIAN_LINT := $(DEBIAN_TEST) clang clang-format clang-tidy cppcheck
 DEBIAN_FUZZ := $(DEBIAN_TEST) clang libclang-rt-14-dev

@@ -19,6 +19,14 @@ static const struct field endpoint_fields[] = {
      .help = "The server for Kinesis."},
     {"sts", FIELD_STRING(struct aws_config, endpoint_urls.sts), .alias = "STS",
      .help = "The server for STS, which hands out the credentials of roles."},
+    {"dynamodb_streams",
+     FIELD_STRING(struct aws_config, endpoint_urls.dynamodb_streams),
+     .alias = "DynamoDBStreams", .help = "The server for DynamoDB Streams."},
+    {"sns", FIELD_STRING(struct aws_config, endpoint_urls.sns), .alias = "SNS",
+     .help = "The server for SNS, for reports of discarded batches."},
+    {"s3", FIELD_STRING(struct aws_config, endpoint_urls.s3), .alias = "S3",
+     .help = "The server for S3, for reports of discarded batches; the bucket "
+             "is then in the path."},
     {0},
 };
 
@@ -68,7 +76,11 @@ void aws_config_check(const struct aws_config *config,
     } urls[] = {{"endpoint_url", config->endpoint_url},
                 {"endpoint_urls.sqs", config->endpoint_urls.sqs},
                 {"endpoint_urls.kinesis", config->endpoint_urls.kinesis},
-                {"endpoint_urls.sts", config->endpoint_urls.sts}};
+                {"endpoint_urls.sts", config->endpoint_urls.sts},
+                {"endpoint_urls.dynamodb_streams",
+                 config->endpoint_urls.dynamodb_streams},
+                {"endpoint_urls.sns", config->endpoint_urls.sns},
+                {"endpoint_urls.s3", config->endpoint_urls.s3}};
     struct error err;
 
     if (config->region && !is_region(config->region))

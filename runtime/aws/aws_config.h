@@ -16,7 +16,7 @@ struct aws_config {
     char *profile;
     char *endpoint_url;
     struct {
-        char *sqs, *kinesis, *sts;
+        char *sqs, *kinesis, *sts, *dynamodb_streams, *sns, *s3;
     } endpoint_urls;
     char *ca_bundle;
     int sqs_protocol; // enum aws_sqs_protocol

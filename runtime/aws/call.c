@@ -13,6 +13,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+// Of the Query protocol.
+static const char *version_of(enum aws_service service)
+{
+    if (service == AWS_STS)
+        return "2011-06-15";
+    return service == AWS_SNS ? "2010-03-31" : "2012-11-05";
+}
+
 // An empty JSON input is "{}", an empty CBOR input a map of nothing; a Query
 // names its operation in the body.
 static void complete_body(struct aws_request *request)
@@ -34,8 +42,7 @@ static void complete_body(struct aws_request *request)
         return;
     buffer_init(&query, request->body.size + 256);
     buffer_printf(&query, "Action=%s&Version=%s%s", request->operation,
-                  request->service == AWS_STS ? "2011-06-15" : "2012-11-05",
-                  request->body.size ? "&" : "");
+                  version_of(request->service), request->body.size ? "&" : "");
     buffer_append_bytes(&query, buffer_bytes(&request->body));
     buffer_finish(&request->body);
     request->body = query;

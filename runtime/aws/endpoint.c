@@ -13,12 +13,17 @@
 #include "base/mem.h"
 
 static const struct service {
-    const char *name;     // in host names, scopes and profiles
+    const char *name;     // in host names
     const char *variable; // of its own endpoint
+    const char *scope;    // in the credential scope; NULL: as the name
 } services[AWS_SERVICE_COUNT] = {
     [AWS_SQS] = {"sqs", "AWS_ENDPOINT_URL_SQS"},
     [AWS_KINESIS] = {"kinesis", "AWS_ENDPOINT_URL_KINESIS"},
     [AWS_STS] = {"sts", "AWS_ENDPOINT_URL_STS"},
+    [AWS_DYNAMODB_STREAMS] = {"streams.dynamodb",
+                              "AWS_ENDPOINT_URL_DYNAMODB_STREAMS", "dynamodb"},
+    [AWS_SNS] = {"sns", "AWS_ENDPOINT_URL_SNS"},
+    [AWS_S3] = {"s3", "AWS_ENDPOINT_URL_S3"},
 };
 
 static const struct partition {
@@ -38,7 +43,9 @@ static const struct partition {
 
 const char *endpoint_signing_name(enum aws_service service)
 {
-    return services[service].name;
+    const struct service *row = &services[service];
+
+    return row->scope ? row->scope : row->name;
 }
 
 static bool is_on(const struct endpoint_places *places, const char *variable,
@@ -58,6 +65,9 @@ static const char *own_setting(const struct aws_config *config,
         [AWS_SQS] = config->endpoint_urls.sqs,
         [AWS_KINESIS] = config->endpoint_urls.kinesis,
         [AWS_STS] = config->endpoint_urls.sts,
+        [AWS_DYNAMODB_STREAMS] = config->endpoint_urls.dynamodb_streams,
+        [AWS_SNS] = config->endpoint_urls.sns,
+        [AWS_S3] = config->endpoint_urls.s3,
     };
 
     return own[service] ? own[service] : config->endpoint_url;

@@ -49,6 +49,9 @@ static const char *const target_prefixes[AWS_SERVICE_COUNT] = {
     [AWS_SQS] = "AmazonSQS.",
     [AWS_KINESIS] = "Kinesis_20131202.",
     [AWS_STS] = "", // speaks Query only
+    [AWS_DYNAMODB_STREAMS] = "DynamoDBStreams_20120810.",
+    [AWS_SNS] = "", // Query
+    [AWS_S3] = "",  // REST
 };
 
 static void put_line(struct lane *lane, const char *name, const char *prefix,

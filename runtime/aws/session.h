@@ -19,7 +19,15 @@ struct clock;
 struct error;
 struct log;
 
-enum aws_service { AWS_SQS, AWS_KINESIS, AWS_STS, AWS_SERVICE_COUNT };
+enum aws_service {
+    AWS_SQS,
+    AWS_KINESIS,
+    AWS_STS,
+    AWS_DYNAMODB_STREAMS,
+    AWS_SNS,
+    AWS_S3,
+    AWS_SERVICE_COUNT
+};
 
 struct aws_session_options {
     const struct aws_config *config; // borrowed; must outlive the session

@@ -10,13 +10,28 @@ static const struct field on_success_fields[] = {
     {0},
 };
 
+static const struct field on_failure_fields[] = {
+    {"destination",
+     FIELD_STRING(struct destination_config, on_failure.destination),
+     .required = true,
+     .help = "The ARN of an SQS queue, an SNS topic or an S3 bucket; beyond "
+             "Lambda also file:///folder/ or https://..."},
+    {"include_payload",
+     FIELD_BOOL(struct destination_config, on_failure.include_payload),
+     .fallback = "false", .beyond_lambda = true,
+     .help = "Send the records themselves to a queue too, as far as they fit "
+             "into a message. S3, files and https have them in any case."},
+    {0},
+};
+
 const struct field destination_config_fields[] = {
     {"on_success", FIELD_SECTION(on_success_fields), .beyond_lambda = true,
      .help = "Where the records that the handler emits go. A batch is settled "
              "only after they were accepted there. (Lambda refuses this key on "
              "triggers.)"},
-    {"on_failure", FIELD_PLANNED,
-     .help = "Where the reports of discarded batches go."},
+    {"on_failure", FIELD_SECTION(on_failure_fields),
+     .help = "Where the reports of discarded batches go. Streams only: a "
+             "queue has its redrive policy."},
     {0},
 };
 

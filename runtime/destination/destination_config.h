@@ -11,6 +11,10 @@ struct destination_config {
         // ARN of an SQS queue or a Kinesis stream; NULL: none
         char *destination;
     } on_success;
+    struct {
+        char *destination; // as on_failure_check takes it; NULL: none
+        bool include_payload;
+    } on_failure;
 };
 
 extern const struct field destination_config_fields[];

@@ -24,6 +24,7 @@
 
 struct clock;
 struct error;
+struct event_window;
 struct handler;
 struct handler_config;
 struct log;
@@ -41,8 +42,13 @@ struct outcome {
     enum outcome_kind kind;
     bool *failed; // owned; NULL, or one flag a record
     size_t failed_count;
-    char reason[256];       // why it failed, for the log; may be empty
+    bool invalid_report; // it named a record that is not in the batch: the
+                         // whole batch failed
+    char reason[256];    // why it failed, for the log; may be empty
+    bool has_response;
     struct buffer response; // owned; response payload, may be empty
+    bool has_state;
+    struct buffer state; // owned; of a tumbling window, by the ABI's set_state
     struct emission *emissions, **last_emission; // owned; in order
     size_t emission_count, emission_bytes;
     int64_t started_ms, ended_ms; // monotonic
@@ -57,6 +63,7 @@ struct invocation {
     const char *trigger;
     struct mailbox *reply_to;
     int64_t timeout_ms;
+    const struct event_window *window; // NULL: none. With it count may be 0
     bool may_emit; // the trigger has an on_success destination
 
     // Filled by the handler.

@@ -134,6 +134,7 @@ static int host_respond(const struct pollard_batch *batch, const void *json,
 
     if (!call || (!json && size) || size > HOST_CALL_RESPONSE_LIMIT)
         return -1;
+    call->invocation->outcome.has_response = true;
     response = &call->invocation->outcome.response;
     buffer_clear(response);
     buffer_append(response, json, size);

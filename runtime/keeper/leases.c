@@ -358,19 +358,19 @@ struct lease_held *leases_at(const struct leases *leases, size_t index)
     return leases->held[index];
 }
 
-struct kinesis_start leases_start_of(const struct lease_held *held)
+struct stream_start leases_start_of(const struct lease_held *held)
 {
-    struct kinesis_start start = {.timestamp_ms = held->timestamp_ms};
+    struct stream_start start = {.timestamp_ms = held->timestamp_ms};
 
     if (held->sequence) {
-        start.position = KINESIS_AFTER_SEQUENCE_NUMBER;
+        start.position = STREAM_AFTER_SEQUENCE_NUMBER;
         start.sequence_number = held->sequence;
     } else if (!strcmp(held->begin, "AT_TIMESTAMP")) {
-        start.position = KINESIS_AT_TIMESTAMP;
+        start.position = STREAM_AT_TIMESTAMP;
     } else if (!strcmp(held->begin, "LATEST")) {
-        start.position = KINESIS_LATEST;
+        start.position = STREAM_LATEST;
     } else {
-        start.position = KINESIS_TRIM_HORIZON;
+        start.position = STREAM_TRIM_HORIZON;
     }
     return start;
 }

@@ -94,7 +94,7 @@ size_t leases_count(const struct leases *leases);
 struct lease_held *leases_at(const struct leases *leases, size_t index);
 
 /* Where its reader is to start. Borrowed from held. */
-struct kinesis_start leases_start_of(const struct lease_held *held);
+struct stream_start leases_start_of(const struct lease_held *held);
 
 /* Everything up to sequence is handled; written with the next flush. */
 void leases_progress(struct leases *leases, struct lease_held *held,
@@ -115,7 +115,7 @@ void leases_set_stream(struct leases *leases, const char *stream);
 /* A shard ended or is missing, and only a listing shows what follows. */
 bool leases_want_listing(const struct leases *leases);
 /* False: the store did not take it; list again soon. */
-bool leases_listed(struct leases *leases, const struct kinesis_shards *shards);
+bool leases_listed(struct leases *leases, const struct stream_shards *shards);
 
 /* Take nothing more, let every reader finish, let go of everything, leave. */
 void leases_drain(struct leases *leases);

@@ -79,7 +79,7 @@ static void end_shard(struct leases *leases, struct lease_held *held,
 
 static void end_when_children_are_known(struct leases *leases,
                                         struct lease_held *held,
-                                        const struct kinesis_shards *shards,
+                                        const struct stream_shards *shards,
                                         const struct lineage *lineage)
 {
     bool is_listed = lineage_lists(shards, held->shard);
@@ -95,7 +95,7 @@ static void end_when_children_are_known(struct leases *leases,
 
 /* Only a listing that omits it says that it is gone; leases.md I10. */
 static void lose_when_unlisted(struct leases *leases, struct lease_held *held,
-                               const struct kinesis_shards *shards)
+                               const struct stream_shards *shards)
 {
     struct lease_token token = leases_token(leases, held);
     struct error err = {0};
@@ -141,7 +141,7 @@ static bool create(struct leases *leases, const struct lineage *lineage)
 }
 
 static bool follow_listing(struct leases *leases,
-                           const struct kinesis_shards *shards,
+                           const struct stream_shards *shards,
                            const struct lineage *lineage)
 {
     for (size_t i = 0; i < leases->count; i++) {
@@ -158,7 +158,7 @@ static bool follow_listing(struct leases *leases,
     return create(leases, lineage);
 }
 
-bool leases_listed(struct leases *leases, const struct kinesis_shards *shards)
+bool leases_listed(struct leases *leases, const struct stream_shards *shards)
 {
     struct lease_rows rows = {0};
     struct lineage lineage;

@@ -26,7 +26,7 @@ static bool has_row(const struct lease_rows *rows, const char *shard)
 }
 
 // A JSON array. Caller frees.
-static char *parents_of(const struct kinesis_shard *shard)
+static char *parents_of(const struct stream_shard *shard)
 {
     struct buffer text;
 
@@ -42,7 +42,7 @@ static char *parents_of(const struct kinesis_shard *shard)
     return buffer_detach(&text);
 }
 
-void lineage_find(const struct kinesis_shards *shards,
+void lineage_find(const struct stream_shards *shards,
                   const struct lease_rows *rows,
                   const struct lineage_start *start, struct lineage *lineage)
 {
@@ -52,7 +52,7 @@ void lineage_find(const struct kinesis_shards *shards,
         .leases = mem_calloc(shards->count, sizeof(*lineage->leases)),
         .parents = mem_calloc(shards->count, sizeof(*lineage->parents))};
     for (size_t i = 0; i < shards->count; i++) {
-        const struct kinesis_shard *shard = &shards->list[i];
+        const struct stream_shard *shard = &shards->list[i];
 
         if (has_row(rows, shard->id))
             continue;
@@ -76,7 +76,7 @@ void lineage_finish(struct lineage *lineage)
     *lineage = (struct lineage){0};
 }
 
-bool lineage_lists(const struct kinesis_shards *shards, const char *shard)
+bool lineage_lists(const struct stream_shards *shards, const char *shard)
 {
     for (size_t i = 0; i < shards->count; i++)
         if (is(shards->list[i].id, shard))
@@ -84,8 +84,7 @@ bool lineage_lists(const struct kinesis_shards *shards, const char *shard)
     return false;
 }
 
-bool lineage_has_children(const struct kinesis_shards *shards,
-                          const char *shard)
+bool lineage_has_children(const struct stream_shards *shards, const char *shard)
 {
     for (size_t i = 0; i < shards->count; i++)
         if (is(shards->list[i].parent, shard) ||

@@ -31,13 +31,13 @@ struct lineage {
 };
 
 /* The leases to create: of shards that are listed and have no row. */
-void lineage_find(const struct kinesis_shards *shards,
+void lineage_find(const struct stream_shards *shards,
                   const struct lease_rows *rows,
                   const struct lineage_start *start, struct lineage *lineage);
 void lineage_finish(struct lineage *lineage);
 
-bool lineage_lists(const struct kinesis_shards *shards, const char *shard);
-bool lineage_has_children(const struct kinesis_shards *shards,
+bool lineage_lists(const struct stream_shards *shards, const char *shard);
+bool lineage_has_children(const struct stream_shards *shards,
                           const char *shard);
 
 #endif

@@ -46,7 +46,7 @@ struct lister {
 void listing_finish(struct listing *listing)
 {
     free(listing->stream);
-    kinesis_shards_finish(&listing->shards);
+    stream_shards_finish(&listing->shards);
     *listing = (struct listing){0};
 }
 

@@ -38,7 +38,7 @@ struct listing {
      * creation. A stream that was deleted and created anew has shards of the
      * same names, and nothing else in common with the first. Owned. */
     char *stream;
-    struct kinesis_shards shards;
+    struct stream_shards shards;
 };
 
 void listing_finish(struct listing *listing);

@@ -9,14 +9,20 @@
 
 #include <stddef.h>
 
+#include "record/event.h"
+
 struct record;
 
 struct batch {
     struct record **records; // owned; in order
     size_t count;
     size_t event_bytes; // of its event JSON, at the most
-    unsigned attempt;   // 0: first
-    void *context;      // the poller's own (its invocation)
+    unsigned attempt;   // 0: first; invocations that failed before this one
+    unsigned lane;      // a shard's: which of its lanes it is from
+    // A tumbling window's, whose last invocation has no records. Owned;
+    // its state too. NULL: no window.
+    struct event_window *window;
+    void *context; // the poller's own (its invocation)
 };
 
 /* Empty, with room for so many records. Caller frees with free(3); the records

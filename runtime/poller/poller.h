@@ -43,7 +43,7 @@ struct poller_options {
 
     // A shard's poller.
     const char *shard;                     // copied; NULL: a queue
-    struct kinesis_start start;            // copied
+    struct stream_start start;             // copied
     const volatile int64_t *acts_until_ms; // borrowed, atomic: no batch starts
                                            // past it (lease guard); NULL: none
     uint64_t seed;

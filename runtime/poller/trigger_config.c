@@ -45,6 +45,36 @@ static const struct field backoff_fields[] = {
     {0},
 };
 
+static const struct choice fifo_failures[] = {
+    {"release_group", TRIGGER_FIFO_RELEASE_GROUP},
+    {"lambda", TRIGGER_FIFO_LAMBDA},
+    {0},
+};
+
+static const struct choice deaggregates[] = {
+    {"off", TRIGGER_DEAGGREGATE_OFF},
+    {"auto", TRIGGER_DEAGGREGATE_AUTO},
+    {0},
+};
+
+static const struct field rate_fields[] = {
+    {"records_per_second",
+     FIELD_INT(struct trigger_config, rate_limit.records_per_second),
+     .required = true, .min = 1, .max = 1000000,
+     .help = "A token bucket that holds one second's records."},
+    {0},
+};
+
+static const struct field breaker_fields[] = {
+    {"failures", FIELD_INT(struct trigger_config, circuit_breaker.failures),
+     .required = true, .min = 1, .max = 10000,
+     .help = "So many failed batches in a row open it."},
+    {"pause", FIELD_MS(struct trigger_config, circuit_breaker.pause_ms),
+     .fallback = "30s", .min = 1000, .max = 60 * 60 * 1000,
+     .help = "How long nothing is started; then one batch is tried."},
+    {0},
+};
+
 const struct field trigger_config_fields[] = {
     {"source", FIELD_SECTION(source_config_fields),
      .offset = offsetof(struct trigger_config, source), .required = true,
@@ -110,29 +140,56 @@ const struct field trigger_config_fields[] = {
      .help = "What a function's response means. A handler marks failed records "
              "through its host table instead."},
     {"filter_criteria", FIELD_PLANNED, .help = "Which records are wanted."},
-    {"parallelization_factor", FIELD_PLANNED,
-     .help = "Batches of one shard that run at once."},
-    {"bisect_batch_on_function_error", FIELD_PLANNED,
-     .help = "Split a failed batch to find the record it fails for."},
-    {"maximum_retry_attempts", FIELD_PLANNED,
-     .help = "Retries before a batch is discarded."},
-    {"maximum_record_age_in_seconds", FIELD_PLANNED,
-     .help = "Age from which records are discarded."},
-    {"tumbling_window_in_seconds", FIELD_PLANNED,
-     .help = "Windows with a state for aggregation."},
+    {"parallelization_factor",
+     FIELD_INT(struct trigger_config, parallelization_factor), .fallback = "1",
+     .min = 1, .max = 10,
+     .help = "Batches of one shard that run at once; records of one key stay "
+             "in order. Streams only."},
+    {"bisect_batch_on_function_error",
+     FIELD_BOOL(struct trigger_config, bisect_batch_on_function_error),
+     .fallback = "false",
+     .help = "Split a batch that failed in two, to find the record it fails "
+             "for; a split uses up no attempt. Streams only."},
+    {"maximum_retry_attempts",
+     FIELD_INT(struct trigger_config, maximum_retry_attempts), .fallback = "-1",
+     .unset = -1, .min = -1, .max = 10000,
+     .help = "Retries of a batch before it is discarded; only failures of the "
+             "handler count. -1: until it succeeds or the stream lets go of "
+             "it. Streams only."},
+    {"maximum_record_age_in_seconds",
+     FIELD_INT(struct trigger_config, maximum_record_age_in_seconds),
+     .fallback = "-1", .unset = -1, .min = -1, .max = 604800,
+     .help = "Age from which records are discarded: -1 (any age), or 60 to "
+             "604800. Streams only."},
+    {"tumbling_window_in_seconds",
+     FIELD_INT(struct trigger_config, tumbling_window_in_seconds),
+     .fallback = "0", .min = 0, .max = 900,
+     .help = "Length of the windows over which a shard's records are "
+             "aggregated, with a state handed from call to call; 0: none. "
+             "Streams only."},
     {"kms_key_arn", FIELD_PLANNED, .alias = "KMSKeyArn",
      .help = "The key that the filter is encrypted with."},
     {"metrics_config", FIELD_PLANNED, .help = "Which metrics are published."},
-    {"fifo_failure", FIELD_PLANNED, .beyond_lambda = true,
-     .help = "What a failure does to the rest of its FIFO group."},
-    {"on_filtered", FIELD_PLANNED, .beyond_lambda = true,
-     .help = "What becomes of messages that no filter matches."},
-    {"deaggregate", FIELD_PLANNED, .beyond_lambda = true,
-     .help = "Split KPL-aggregated records."},
-    {"rate_limit", FIELD_PLANNED, .beyond_lambda = true,
-     .help = "Records a second, at most."},
-    {"circuit_breaker", FIELD_PLANNED, .beyond_lambda = true,
-     .help = "Pause after so many failed batches in a row."},
+    {"fifo_failure", FIELD_CHOICE(struct trigger_config, fifo_failure),
+     .choices = fifo_failures, .fallback = "release_group",
+     .beyond_lambda = true,
+     .help = "What a failed record of a FIFO queue means for the later ones of "
+             "its group in the batch: `release_group` sends them back too, so "
+             "that order holds; `lambda` deletes those that were not reported, "
+             "as Lambda does."},
+    {"on_filtered", FIELD_STRING(struct trigger_config, on_filtered),
+     .fallback = "delete", .beyond_lambda = true,
+     .help = "What becomes of messages that no filter matches: `delete`, as "
+             "Lambda does; `leave`, for others to receive; or a destination "
+             "that they are moved to. Queues only."},
+    {"deaggregate", FIELD_CHOICE(struct trigger_config, deaggregate),
+     .choices = deaggregates, .fallback = "off", .beyond_lambda = true,
+     .help = "`auto` splits the records that the Kinesis Producer Library "
+             "aggregated. Kinesis only."},
+    {"rate_limit", FIELD_SECTION(rate_fields), .beyond_lambda = true,
+     .help = "How fast records are handed to the handler, at most."},
+    {"circuit_breaker", FIELD_SECTION(breaker_fields), .beyond_lambda = true,
+     .help = "Pause while the handler fails all the time."},
     {0},
 };
 

@@ -20,6 +20,14 @@ enum trigger_start {
     TRIGGER_START_AT_TIMESTAMP,
 };
 
+enum trigger_fifo_failure {
+    TRIGGER_FIFO_RELEASE_GROUP, // a failed record sends the rest of its group
+                                // back unrun: order holds
+    TRIGGER_FIFO_LAMBDA, // what did not fail is deleted (lambda-esm.md 3.2)
+};
+
+enum trigger_deaggregate { TRIGGER_DEAGGREGATE_OFF, TRIGGER_DEAGGREGATE_AUTO };
+
 struct trigger_config {
     char *name;       // owned
     int line, column; // of the key, for messages of later checks
@@ -45,6 +53,28 @@ struct trigger_config {
         bool given; // on SQS: change visibility instead of leaving it
     } retry_backoff;
     struct destination_config destination_config;
+
+    // function_response_types lists ReportBatchItemFailures: what a handler
+    // responds is read. What it reports by fail_record counts in any case.
+    bool reports_batch_item_failures;
+    char *on_filtered; // queues: "delete", "leave", or a destination
+    int fifo_failure;  // enum trigger_fifo_failure
+
+    // Streams.
+    int64_t parallelization_factor; // 1 to 10
+    bool bisect_batch_on_function_error;
+    int64_t maximum_retry_attempts;        // -1: without end
+    int64_t maximum_record_age_in_seconds; // -1: any age
+    int64_t tumbling_window_in_seconds;    // 0: none
+    int deaggregate;                       // enum trigger_deaggregate
+
+    struct {
+        int64_t records_per_second; // 0: no limit
+    } rate_limit;
+    struct {
+        int64_t failures; // in a row; 0: none
+        int64_t pause_ms;
+    } circuit_breaker;
 };
 
 /* The row `handler` is read by the supervisor, which knows the named ones. */

@@ -162,6 +162,28 @@ static void put_kinesis(struct buffer *out, const struct record *record)
     buffer_append_char(out, '}');
 }
 
+// Fields in AWS's order (lambda-esm.md section 2.3); the two objects are AWS's
+// own text.
+static void put_dynamodb(struct buffer *out, const struct record *record)
+{
+    const struct record_origin *origin = record->origin;
+
+    put_member(out, BYTES("{\"eventID\":"), record->event_id);
+    put_member(out, BYTES(",\"eventName\":"), record->event_name);
+    put_member(out, BYTES(",\"eventVersion\":"), record->event_version);
+    PUT(out, ",\"eventSource\":\"aws:dynamodb\"");
+    put_member(out, BYTES(",\"awsRegion\":"), bytes_of(origin->region));
+    PUT(out, ",\"dynamodb\":");
+    buffer_append(out, record->data.data, record->data.size);
+    if (record->user_identity.size) {
+        PUT(out, ",\"userIdentity\":");
+        buffer_append(out, record->user_identity.data,
+                      record->user_identity.size);
+    }
+    put_member(out, BYTES(",\"eventSourceARN\":"), bytes_of(origin->arn));
+    buffer_append_char(out, '}');
+}
+
 static void put_record(struct buffer *out, const struct record *record)
 {
     switch (record->origin->kind) {
@@ -170,6 +192,9 @@ static void put_record(struct buffer *out, const struct record *record)
         return;
     case RECORD_KINESIS:
         put_kinesis(out, record);
+        return;
+    case RECORD_DYNAMODB:
+        put_dynamodb(out, record);
         return;
     }
 }
@@ -233,6 +258,7 @@ static size_t text_size(struct bytes text)
 #define ATTRIBUTE_FRAME 2
 #define MESSAGE_ATTRIBUTE_FRAME 80
 #define KINESIS_FRAME 320
+#define DYNAMODB_FRAME 160
 
 size_t event_origin_size(const struct record_origin *origin)
 {
@@ -241,6 +267,8 @@ size_t event_origin_size(const struct record_origin *origin)
 
     if (origin->kind == RECORD_SQS)
         return size + SQS_FRAME;
+    if (origin->kind == RECORD_DYNAMODB)
+        return size + DYNAMODB_FRAME;
     return size + KINESIS_FRAME + text_size(bytes_of(origin->shard)) +
            text_size(bytes_of(origin->identity));
 }
@@ -273,6 +301,13 @@ static size_t kinesis_size(const struct record *record)
            codec_base64_size(record->data.size);
 }
 
+static size_t dynamodb_size(const struct record *record)
+{
+    return text_size(record->event_id) + text_size(record->event_name) +
+           text_size(record->event_version) + record->data.size +
+           record->user_identity.size;
+}
+
 size_t event_own_size(const struct record *record)
 {
     switch (record->origin->kind) {
@@ -280,6 +315,8 @@ size_t event_own_size(const struct record *record)
         return sqs_size(record);
     case RECORD_KINESIS:
         return kinesis_size(record);
+    case RECORD_DYNAMODB:
+        return dynamodb_size(record);
     }
     return 0;
 }

@@ -7,7 +7,9 @@
 #ifndef POLLARD_EVENT_H
 #define POLLARD_EVENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/bytes.h"
 
@@ -17,6 +19,15 @@ struct record_origin;
 /* {"Records":[...]}. */
 void event_write(struct buffer *out, const struct record *const *records,
                  size_t count);
+
+/* A tumbling window (lambda-esm.md section 2.4), as one invocation sees it. */
+struct event_window {
+    const struct record_origin *origin; // borrowed; of the shard
+    int64_t start_ms, end_ms;           // since 1970; whole seconds
+    struct bytes state;                 // a JSON object; borrowed
+    bool is_final;                      // isFinalInvokeForWindow
+    bool is_terminated_early;           // isWindowTerminatedEarly
+};
 
 /* Upper estimate of one record's part, for the 6 MB cut; sources store it as
  * record->event_size. */

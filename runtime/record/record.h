@@ -17,7 +17,7 @@
 
 #include "base/bytes.h"
 
-enum record_kind { RECORD_SQS, RECORD_KINESIS };
+enum record_kind { RECORD_SQS, RECORD_KINESIS, RECORD_DYNAMODB };
 
 struct record_attribute { // SQS system attribute
     struct bytes name, value;
@@ -33,21 +33,32 @@ struct record_origin {
     enum record_kind kind;
     const char *arn;      // eventSourceARN
     const char *region;   // awsRegion
-    const char *shard;    // Kinesis: shard id; NULL for SQS
+    const char *shard;    // of a stream: shard id; NULL for SQS
     const char *identity; // Kinesis: invokeIdentityArn
 };
 
 struct record {
     const struct record_origin *origin; // borrowed from the source
     struct bytes id;                    // message id, or sequence number
-    struct bytes data;                  // body, or decoded data
-    struct bytes key;       // message group id, or partition key; may be empty
+    struct bytes data;      // body, decoded data, or DynamoDB's `dynamodb`
+                            // object as JSON text
+    struct bytes key;       // message group id, partition key, or DynamoDB's
+                            // item key as canonical JSON text; may be empty
     int64_t arrived_at_ms;  // wall clock of SQS or Kinesis, ms since 1970
     int64_t received_ms;    // monotonic: when pollard got it
     int64_t visible_ms;     // monotonic: SQS, when its visibility runs out;
                             // CLOCK_NEVER for streams
     uint32_t receive_count; // SQS ApproximateReceiveCount; 1 for streams
     uint32_t event_size;    // upper estimate of its bytes in the event JSON
+
+    // Of an aggregated Kinesis record's sub-record: its place, from 1, and
+    // whether it is the last. 0: not aggregated.
+    uint32_t sub;
+    bool is_last_sub;
+
+    // DynamoDB only.
+    struct bytes event_id, event_name, event_version;
+    struct bytes user_identity; // JSON text; empty: none
 
     // SQS only.
     struct bytes receipt_handle, md5_of_body, md5_of_attributes;

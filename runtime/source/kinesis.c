@@ -20,17 +20,17 @@ static const struct kinesis_source *const_self_of(const struct source *source)
     return (const struct kinesis_source *)source;
 }
 
-struct kinesis_ahead kinesis_ahead(const struct kinesis_source *self)
+struct shard_ahead kinesis_ahead(const struct kinesis_source *self)
 {
-    return (struct kinesis_ahead){.records = self->waiting.count,
-                                  .bytes = self->waiting_bytes,
-                                  .room = self->room};
+    return (struct shard_ahead){.records = self->waiting.count,
+                                .bytes = self->waiting_bytes,
+                                .room = self->room};
 }
 
 static void kinesis_poll(struct source *source, size_t room, int64_t now_ms)
 {
     struct kinesis_source *self = self_of(source);
-    struct kinesis_ahead ahead;
+    struct shard_ahead ahead;
 
     self->room = room;
     ahead = kinesis_ahead(self);
@@ -92,13 +92,13 @@ static void kinesis_settle(struct source *source, struct record *record,
 static int64_t kinesis_deadline_ms(const struct source *source)
 {
     const struct kinesis_source *self = const_self_of(source);
-    struct kinesis_ahead ahead = kinesis_ahead(self);
+    struct shard_ahead ahead = kinesis_ahead(self);
 
     if (self->stopping)
         return CLOCK_NEVER;
     if (self->waiting.count && self->room)
         return 0; // there is more to take, now
-    return kinesis_reader_deadline_ms(&self->reader, &ahead);
+    return shard_reader_deadline_ms(&self->reader, &ahead);
 }
 
 // A read has no side effect, so it is cut off rather than waited out.
@@ -121,7 +121,7 @@ static bool kinesis_is_idle(const struct source *source)
 {
     const struct kinesis_source *self = const_self_of(source);
 
-    return self->reader.in_flight == KINESIS_CALL_NONE &&
+    return self->reader.in_flight == SHARD_CALL_NONE &&
            self->waiting.count == 0 && self->out == 0;
 }
 
@@ -154,7 +154,7 @@ static void kinesis_close(struct source *source)
     while ((record = take_waiting(self)))
         record_release(record);
     chunk_spares_close(&self->spares);
-    kinesis_reader_finish(&self->reader);
+    shard_reader_finish(&self->reader);
     free(self->shards_token);
     free(self->stream);
     free(self->shard);
@@ -219,12 +219,12 @@ static void start_reader(struct kinesis_source *self,
 {
     bool aws = is_aws(aws_session_endpoint(options->session, AWS_KINESIS));
 
-    kinesis_reader_init(&self->reader, &(struct kinesis_reader_options){
-                                           .start = options->start,
-                                           .idle_ms = options->idle_ms,
-                                           .pace_ms = aws ? AWS_PACE_MS : 0,
-                                           .asks_for_end = !aws,
-                                           .seed = options->seed});
+    shard_reader_init(&self->reader, &(struct shard_reader_options){
+                                         .start = options->start,
+                                         .idle_ms = options->idle_ms,
+                                         .pace_ms = aws ? AWS_PACE_MS : 0,
+                                         .asks_for_end = !aws,
+                                         .seed = options->seed});
 }
 
 struct source *kinesis_open(const struct kinesis_options *options)
@@ -241,19 +241,4 @@ struct source *kinesis_open(const struct kinesis_options *options)
     set_origin(self, options);
     start_reader(self, options);
     return &self->source;
-}
-
-int kinesis_sequence_compare(const char *a, const char *b)
-{
-    size_t size_a, size_b;
-    int order;
-
-    a += strspn(a, "0");
-    b += strspn(b, "0");
-    size_a = strlen(a);
-    size_b = strlen(b);
-    if (size_a != size_b)
-        return size_a < size_b ? -1 : 1;
-    order = strcmp(a, b);
-    return (order > 0) - (order < 0);
 }

@@ -76,27 +76,27 @@ static void put_position(struct call *call, const char *type)
 
 void kinesis_put_iterator_call(struct buffer *out, bool cbor,
                                const char *stream, const char *shard,
-                               const struct kinesis_start *start)
+                               const struct stream_start *start)
 {
     struct call call = {.out = out, .cbor = cbor};
-    bool is_plain = start->position == KINESIS_TRIM_HORIZON ||
-                    start->position == KINESIS_LATEST;
+    bool is_plain = start->position == STREAM_TRIM_HORIZON ||
+                    start->position == STREAM_LATEST;
 
     begin(&call, is_plain ? 3 : 4);
     put_text(&call, "StreamName", stream);
     put_text(&call, "ShardId", shard);
     switch (start->position) {
-    case KINESIS_TRIM_HORIZON:
+    case STREAM_TRIM_HORIZON:
         put_position(&call, "TRIM_HORIZON");
         break;
-    case KINESIS_LATEST:
+    case STREAM_LATEST:
         put_position(&call, "LATEST");
         break;
-    case KINESIS_AT_TIMESTAMP:
+    case STREAM_AT_TIMESTAMP:
         put_position(&call, "AT_TIMESTAMP");
         put_time(&call, "Timestamp", start->timestamp_ms);
         break;
-    case KINESIS_AFTER_SEQUENCE_NUMBER:
+    case STREAM_AFTER_SEQUENCE_NUMBER:
         put_position(&call, "AFTER_SEQUENCE_NUMBER");
         put_text(&call, "StartingSequenceNumber", start->sequence_number);
         break;
@@ -125,8 +125,8 @@ void kinesis_put_shards_call(struct buffer *out, const char *stream,
         put_text(&call, "NextToken", next_token);
     } else {
         put_text(&call, "StreamName", stream);
-        put_int(&call, "MaxResults", KINESIS_SHARDS_LIMIT); // moto's next
-                                                            // pages are broken
+        put_int(&call, "MaxResults", STREAM_SHARDS_LIMIT); // moto's next
+                                                           // pages are broken
     }
     end(&call);
 }

@@ -11,12 +11,12 @@
 #include <stddef.h>
 
 struct buffer;
-struct kinesis_start;
+struct stream_start;
 
 /* GetShardIterator */
 void kinesis_put_iterator_call(struct buffer *out, bool cbor,
                                const char *stream, const char *shard,
-                               const struct kinesis_start *start);
+                               const struct stream_start *start);
 
 /* GetRecords; limit from 1 to 10000. */
 void kinesis_put_records_call(struct buffer *out, bool cbor,

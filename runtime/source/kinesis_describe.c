@@ -94,7 +94,7 @@ static json_t *ask(struct aws_client *client, struct aws_request *request,
     return member;
 }
 
-static void count_open(const struct kinesis_shards *shards,
+static void count_open(const struct stream_shards *shards,
                        struct kinesis_summary *summary)
 {
     for (size_t i = 0; i < shards->count; i++)
@@ -103,7 +103,7 @@ static void count_open(const struct kinesis_shards *shards,
 
 // Adds the page's shards.
 static bool read_page(struct aws_client *client, const char *stream,
-                      const bool *stop, struct kinesis_shards *shards,
+                      const bool *stop, struct stream_shards *shards,
                       struct kinesis_summary *summary, bool *has_more,
                       struct error *err)
 {
@@ -128,7 +128,7 @@ static bool describe_stream(struct aws_client *client, const char *stream,
                             const bool *stop, struct kinesis_summary *summary,
                             struct error *err)
 {
-    struct kinesis_shards shards = {0};
+    struct stream_shards shards = {0};
     bool ok = true, has_more = true;
 
     for (int pages = 0; ok && has_more && pages < PAGES_LIMIT; pages++)
@@ -137,7 +137,7 @@ static bool describe_stream(struct aws_client *client, const char *stream,
         ok = error_set(err, ERROR_INVALID, "DescribeStream: more than %d pages",
                        PAGES_LIMIT);
     count_open(&shards, summary);
-    kinesis_shards_finish(&shards);
+    stream_shards_finish(&shards);
     return ok;
 }
 

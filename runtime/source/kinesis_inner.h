@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "record/record.h"
-#include "source/kinesis_reader.h"
+#include "source/shard_reader.h"
 #include "source/source.h"
 
 struct aws_client;
@@ -30,7 +30,7 @@ struct kinesis_source {
     struct record_origin origin;                    // points at them
 
     // How the reading goes.
-    struct kinesis_reader reader;
+    struct shard_reader reader;
     bool asked_cbor;       // by the call in flight
     int64_t asked_wall_ms; // when the iterator in flight was asked for
     char *shards_token;    // owned; the next page of the ListShards going on
@@ -48,11 +48,11 @@ struct kinesis_source {
 };
 
 /* What lies between the reader and the poller now. */
-struct kinesis_ahead kinesis_ahead(const struct kinesis_source *self);
+struct shard_ahead kinesis_ahead(const struct kinesis_source *self);
 
 /* kinesis_send.c: send the call that is due, if one is. */
 void kinesis_send_next(struct kinesis_source *self,
-                       const struct kinesis_ahead *ahead, int64_t now_ms);
+                       const struct shard_ahead *ahead, int64_t now_ms);
 
 /* kinesis_reply.c: the call in flight was answered. */
 void kinesis_reply_take(struct kinesis_source *self, struct aws_reply *reply,

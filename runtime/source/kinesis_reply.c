@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "source/kinesis_inner.h"
 #include "source/kinesis_records.h"
-#include "source/kinesis_refusal.h"
+#include "source/shard_refusal.h"
 #include "source/kinesis_shards.h"
 
 #define TROUBLE_LOG_MS (60 * 1000)
@@ -19,13 +19,13 @@ static enum aws_kinesis_protocol protocol(const struct kinesis_source *self)
 static void take_page(struct kinesis_source *self, struct kinesis_page *page,
                       int64_t now_ms)
 {
-    struct kinesis_ahead ahead = kinesis_ahead(self);
+    struct shard_ahead ahead = kinesis_ahead(self);
 
     // At the tip a page is small, and memory would lie idle.
     self->spares.open = page->millis_behind > 0;
     if (!self->spares.open)
         chunk_spares_close(&self->spares);
-    kinesis_reader_got_page(&self->reader, page, &ahead, now_ms);
+    shard_reader_got_page(&self->reader, page, &ahead, now_ms);
     for (size_t i = 0; i < page->count; i++)
         record_list_add(&self->waiting, &page->chunk->records[i]);
     self->waiting_bytes += page->bytes + page->count * sizeof(struct record);
@@ -37,12 +37,12 @@ static void take_page(struct kinesis_source *self, struct kinesis_page *page,
 static void ask_ahead(struct kinesis_source *self, struct kinesis_head *head,
                       size_t body_size, int64_t now_ms)
 {
-    struct kinesis_ahead ahead = kinesis_ahead(self);
+    struct shard_ahead ahead = kinesis_ahead(self);
 
     if (self->stopping || !head->next_iterator || !head->millis_behind ||
         !head->has_records)
         return;
-    kinesis_reader_got_head(&self->reader, head->next_iterator);
+    shard_reader_got_head(&self->reader, head->next_iterator);
     head->next_iterator = NULL;
     ahead.bytes += body_size;
     kinesis_send_next(self, &ahead, now_ms);
@@ -69,7 +69,7 @@ static bool read_page(struct kinesis_source *self, struct aws_reply *reply,
     if (!self->stopping)
         take_page(self, &page, now_ms);
     else
-        kinesis_reader_got_nothing(&self->reader);
+        shard_reader_got_nothing(&self->reader);
     kinesis_page_finish(&page);
     if (protocol(self) == AWS_KINESIS_AUTO)
         aws_session_set_kinesis_protocol(
@@ -83,8 +83,8 @@ static bool read_iterator(struct kinesis_source *self, struct aws_reply *reply,
     char *iterator = kinesis_iterator_parse(&reply->body, cbor, err);
 
     if (iterator)
-        kinesis_reader_got_iterator(&self->reader, iterator,
-                                    self->asked_wall_ms, now_ms);
+        shard_reader_got_iterator(&self->reader, iterator, self->asked_wall_ms,
+                                  now_ms);
     return iterator != NULL;
 }
 
@@ -93,8 +93,8 @@ static bool read_shards(struct kinesis_source *self,
                         const struct aws_reply *reply, int64_t now_ms,
                         struct error *err)
 {
-    struct kinesis_shards shards = {0};
-    const struct kinesis_shard *shard;
+    struct stream_shards shards = {0};
+    const struct stream_shard *shard;
     char *next = NULL;
     bool ok =
         kinesis_shards_parse(buffer_bytes(&reply->body), &shards, &next, err);
@@ -105,11 +105,10 @@ static bool read_shards(struct kinesis_source *self,
     if (shard)
         free(next);
     if (ok && self->shards_token)
-        kinesis_reader_got_nothing(&self->reader);
+        shard_reader_got_nothing(&self->reader);
     else if (ok)
-        kinesis_reader_got_closed(&self->reader, shard && shard->closed,
-                                  now_ms);
-    kinesis_shards_finish(&shards);
+        shard_reader_got_closed(&self->reader, shard && shard->closed, now_ms);
+    stream_shards_finish(&shards);
     return ok;
 }
 
@@ -119,14 +118,14 @@ static bool read_reply(struct kinesis_source *self, struct aws_reply *reply,
     // A server may answer JSON to CBOR; it says so.
     bool cbor = self->asked_cbor && !strstr(reply->content_type, "json");
 
-    switch ((enum kinesis_call)reply->kind) {
-    case KINESIS_CALL_ITERATOR:
+    switch ((enum shard_call)reply->kind) {
+    case SHARD_CALL_ITERATOR:
         return read_iterator(self, reply, cbor, now_ms, err);
-    case KINESIS_CALL_RECORDS:
+    case SHARD_CALL_RECORDS:
         return read_page(self, reply, cbor, now_ms, err);
-    case KINESIS_CALL_SHARDS:
+    case SHARD_CALL_SHARDS:
         return read_shards(self, reply, now_ms, err);
-    case KINESIS_CALL_NONE:
+    case SHARD_CALL_NONE:
         break;
     }
     return error_set(err, ERROR_TRANSIENT, "a reply to no call");
@@ -162,12 +161,12 @@ static void log_trouble(struct kinesis_source *self, const struct error *err,
 }
 
 static void take_refusal(struct kinesis_source *self,
-                         const struct kinesis_refusal *refusal, int64_t now_ms)
+                         const struct shard_refusal *refusal, int64_t now_ms)
 {
-    enum kinesis_call call = self->reader.in_flight;
+    enum shard_call call = self->reader.in_flight;
 
-    kinesis_reader_got_refusal(&self->reader, refusal, now_ms);
-    if (call == KINESIS_CALL_SHARDS) {
+    shard_reader_got_refusal(&self->reader, refusal, now_ms);
+    if (call == SHARD_CALL_SHARDS) {
         free(self->shards_token);
         self->shards_token = NULL;
     }
@@ -190,14 +189,14 @@ static void take_failure(struct kinesis_source *self,
 {
     if (refuses_cbor(self, reply)) {
         note_json(self, &reply->error);
-        kinesis_reader_got_nothing(&self->reader);
+        shard_reader_got_nothing(&self->reader);
         return;
     }
     take_refusal(self,
-                 &(struct kinesis_refusal){.code = reply->code,
-                                           .status = reply->status,
-                                           .over_limit = reply->over_limit,
-                                           .error = &reply->error},
+                 &(struct shard_refusal){.code = reply->code,
+                                         .status = reply->status,
+                                         .over_limit = reply->over_limit,
+                                         .error = &reply->error},
                  now_ms);
 }
 
@@ -207,17 +206,17 @@ static void take_garble(struct kinesis_source *self, bool was_cbor,
                         int64_t now_ms)
 {
     bool has_head = self->reader.has_head;
-    struct kinesis_refusal refusal = {
+    struct shard_refusal refusal = {
         .code = "", .status = reply->status, .error = err};
 
     if (was_cbor)
         note_json(self, err);
     else if (has_head)
         log_trouble(self, err, now_ms);
-    if (has_head && kinesis_reader_got_garble(&self->reader, now_ms))
+    if (has_head && shard_reader_got_garble(&self->reader, now_ms))
         aws_client_cancel(self->client, self);
     if (!has_head && was_cbor)
-        kinesis_reader_got_nothing(&self->reader);
+        shard_reader_got_nothing(&self->reader);
     if (!has_head && !was_cbor)
         take_refusal(self, &refusal, now_ms);
 }
@@ -229,7 +228,7 @@ void kinesis_reply_take(struct kinesis_source *self, struct aws_reply *reply,
     struct error err = {0};
 
     if (self->reader.ignores_in_flight)
-        kinesis_reader_got_nothing(&self->reader);
+        shard_reader_got_nothing(&self->reader);
     else if (!reply->ok)
         take_failure(self, reply, now_ms);
     else if (!read_reply(self, reply, now_ms, &err))

@@ -14,36 +14,36 @@ static enum aws_protocol protocol(const struct kinesis_source *self)
                : AWS_CBOR_11;
 }
 
-static void put_call(struct kinesis_source *self, enum kinesis_call call,
+static void put_call(struct kinesis_source *self, enum shard_call call,
                      struct aws_request *request)
 {
     bool cbor = request->protocol == AWS_CBOR_11;
 
     switch (call) {
-    case KINESIS_CALL_ITERATOR:
+    case SHARD_CALL_ITERATOR:
         request->operation = "GetShardIterator";
         self->asked_wall_ms = clock_wall_ms(self->clock);
         kinesis_put_iterator_call(&request->body, cbor, self->stream,
                                   self->shard, &self->reader.start);
         break;
-    case KINESIS_CALL_RECORDS:
+    case SHARD_CALL_RECORDS:
         request->operation = "GetRecords";
         request->memory = chunk_spares_body(&self->spares);
         kinesis_put_records_call(&request->body, cbor, self->reader.iterator,
                                  self->reader.limit);
         break;
-    case KINESIS_CALL_SHARDS:
+    case SHARD_CALL_SHARDS:
         request->operation = "ListShards";
         request->protocol = AWS_JSON_11;
         kinesis_put_shards_call(&request->body, self->stream,
                                 self->shards_token);
         break;
-    case KINESIS_CALL_NONE:
+    case SHARD_CALL_NONE:
         break;
     }
 }
 
-static void send_call(struct kinesis_source *self, enum kinesis_call call)
+static void send_call(struct kinesis_source *self, enum shard_call call)
 {
     // One attempt: the reader knows better than the client when to try again.
     struct aws_request request = {.service = AWS_KINESIS,
@@ -59,10 +59,10 @@ static void send_call(struct kinesis_source *self, enum kinesis_call call)
 }
 
 void kinesis_send_next(struct kinesis_source *self,
-                       const struct kinesis_ahead *ahead, int64_t now_ms)
+                       const struct shard_ahead *ahead, int64_t now_ms)
 {
-    enum kinesis_call call = kinesis_reader_next(&self->reader, ahead, now_ms);
+    enum shard_call call = shard_reader_next(&self->reader, ahead, now_ms);
 
-    if (call != KINESIS_CALL_NONE)
+    if (call != SHARD_CALL_NONE)
         send_call(self, call);
 }

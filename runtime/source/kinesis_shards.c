@@ -20,28 +20,11 @@ static char *copy_text(const json_t *object, const char *name)
     return mem_strdup(json_string_value(json_object_get(object, name)));
 }
 
-static void finish_shard(struct kinesis_shard *shard)
-{
-    free(shard->id);
-    free(shard->parent);
-    free(shard->adjacent_parent);
-    free(shard->starting_hash_key);
-    free(shard->ending_hash_key);
-}
-
-void kinesis_shards_finish(struct kinesis_shards *shards)
-{
-    for (size_t i = 0; i < shards->count; i++)
-        finish_shard(&shards->list[i]);
-    free(shards->list);
-    *shards = (struct kinesis_shards){0};
-}
-
-static void add_shard(struct kinesis_shards *shards, const json_t *object)
+static void add_shard(struct stream_shards *shards, const json_t *object)
 {
     const json_t *keys = json_object_get(object, "HashKeyRange");
     const json_t *numbers = json_object_get(object, "SequenceNumberRange");
-    struct kinesis_shard *shard;
+    struct stream_shard *shard;
 
     // Room is made at every power of two.
     if (!(shards->count & (shards->count - 1)))
@@ -49,7 +32,7 @@ static void add_shard(struct kinesis_shards *shards, const json_t *object)
             mem_realloc(shards->list, shards->count ? 2 * shards->count : 1,
                         sizeof(*shards->list));
     shard = &shards->list[shards->count++];
-    *shard = (struct kinesis_shard){
+    *shard = (struct stream_shard){
         .id = copy_text(object, "ShardId"),
         .parent = copy_text(object, "ParentShardId"),
         .adjacent_parent = copy_text(object, "AdjacentParentShardId"),
@@ -60,16 +43,16 @@ static void add_shard(struct kinesis_shards *shards, const json_t *object)
     };
 }
 
-bool kinesis_shards_add(struct kinesis_shards *shards, const json_t *array,
+bool kinesis_shards_add(struct stream_shards *shards, const json_t *array,
                         struct error *err)
 {
     size_t count = json_array_size(array);
 
     if (!json_is_array(array))
         return error_set(err, ERROR_TRANSIENT, "no Shards in the answer");
-    if (count > KINESIS_SHARDS_LIMIT - shards->count)
+    if (count > STREAM_SHARDS_LIMIT - shards->count)
         return error_set(err, ERROR_INVALID, "more than %d shards",
-                         KINESIS_SHARDS_LIMIT);
+                         STREAM_SHARDS_LIMIT);
     for (size_t i = 0; i < count; i++) {
         const json_t *object = json_array_get(array, i);
 
@@ -80,7 +63,7 @@ bool kinesis_shards_add(struct kinesis_shards *shards, const json_t *array,
     return true;
 }
 
-bool kinesis_shards_parse(struct bytes body, struct kinesis_shards *shards,
+bool kinesis_shards_parse(struct bytes body, struct stream_shards *shards,
                           char **next_token, struct error *err)
 {
     json_error_t where;
@@ -96,8 +79,8 @@ bool kinesis_shards_parse(struct bytes body, struct kinesis_shards *shards,
     return true;
 }
 
-const struct kinesis_shard *
-kinesis_shards_find(const struct kinesis_shards *shards, const char *id)
+const struct stream_shard *
+kinesis_shards_find(const struct stream_shards *shards, const char *id)
 {
     for (size_t i = 0; i < shards->count; i++)
         if (!strcmp(shards->list[i].id, id))
@@ -110,7 +93,7 @@ enum page_result { PAGE_FAILED, PAGE_READ, PAGE_TOKEN_EXPIRED };
 // Reads the page that *token names, NULL: the first, and moves *token on.
 static enum page_result read_page(struct aws_client *client, const char *stream,
                                   const bool *stop, char **token,
-                                  struct kinesis_shards *shards,
+                                  struct stream_shards *shards,
                                   struct error *err)
 {
     struct aws_request request = {.service = AWS_KINESIS,
@@ -142,7 +125,7 @@ static enum page_result read_page(struct aws_client *client, const char *stream,
 // One run from the first page to the last.
 static enum page_result read_pages(struct aws_client *client,
                                    const char *stream, const bool *stop,
-                                   struct kinesis_shards *shards,
+                                   struct stream_shards *shards,
                                    struct error *err)
 {
     AUTO_FREE char *token = NULL;
@@ -159,21 +142,21 @@ static enum page_result read_pages(struct aws_client *client,
 }
 
 bool kinesis_list_shards(struct aws_client *client, const char *stream,
-                         const bool *stop, struct kinesis_shards *shards,
+                         const bool *stop, struct stream_shards *shards,
                          struct error *err)
 {
-    struct kinesis_shards read = {0};
+    struct stream_shards read = {0};
     enum page_result result = PAGE_TOKEN_EXPIRED;
 
     for (int runs = 0; result == PAGE_TOKEN_EXPIRED && runs <= RESTARTS_LIMIT;
          runs++) {
-        kinesis_shards_finish(&read);
+        stream_shards_finish(&read);
         result = read_pages(client, stream, stop, &read, err);
     }
     if (result == PAGE_READ) {
         *shards = read;
         return true;
     }
-    kinesis_shards_finish(&read);
+    stream_shards_finish(&read);
     return error_wrap(err, "stream %s", stream);
 }

@@ -13,20 +13,20 @@
 
 struct error;
 struct json_t;
-struct kinesis_shard;
-struct kinesis_shards;
+struct stream_shard;
+struct stream_shards;
 
 /* Append the shards of one page. *next_token: owned by the caller, NULL on the
  * last page. ERROR_TRANSIENT when it is not what ListShards answers. */
-bool kinesis_shards_parse(struct bytes body, struct kinesis_shards *shards,
+bool kinesis_shards_parse(struct bytes body, struct stream_shards *shards,
                           char **next_token, struct error *err);
 
 /* Append the elements of a `Shards` array, as DescribeStream has it too. */
-bool kinesis_shards_add(struct kinesis_shards *shards,
+bool kinesis_shards_add(struct stream_shards *shards,
                         const struct json_t *array, struct error *err);
 
 /* The shard with this id, or NULL. */
-const struct kinesis_shard *
-kinesis_shards_find(const struct kinesis_shards *shards, const char *id);
+const struct stream_shard *
+kinesis_shards_find(const struct stream_shards *shards, const char *id);
 
 #endif

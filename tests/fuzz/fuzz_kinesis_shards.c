@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct kinesis_shards shards = {0};
+    struct stream_shards shards = {0};
     struct error err = {0};
     char *next = NULL;
     bool ok = kinesis_shards_parse((struct bytes){(const char *)data, size},
@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < shards.count; i++)
         if (!shards.list[i].id || !shards.list[i].id[0])
             abort();
-    kinesis_shards_finish(&shards);
+    stream_shards_finish(&shards);
     free(next);
     return 0;
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "local/local.h"
+#include "record/sequence.h"
 #include "source/source.h"
 #include "test.h"
 
@@ -129,10 +130,10 @@ static void put_many(struct fixture *f, int count, size_t size)
 
 // ---- reading ---------------------------------------------------------------
 
-static const struct kinesis_start horizon = {.position = KINESIS_TRIM_HORIZON};
+static const struct stream_start horizon = {.position = STREAM_TRIM_HORIZON};
 
 static struct source *open_shard(struct fixture *f, const char *shard,
-                                 const struct kinesis_start *from)
+                                 const struct stream_start *from)
 {
     return kinesis_open(&(struct kinesis_options){.session = f->session,
                                                   .client = f->client,
@@ -200,7 +201,7 @@ static void note(struct reading *reading, const struct record *record)
     reading->seen[number] = true;
     if (reading->next >= 0)
         assert_int_equal(number, reading->next++);
-    assert_true(kinesis_sequence_compare(reading->last, id) < 0);
+    assert_true(sequence_compare(reading->last, id) < 0);
     memcpy(reading->last, id, sizeof(id));
     reading->size = record->data.size;
     reading->count++;
@@ -314,7 +315,7 @@ static void test_fault(void **state)
 
 static size_t count_open(struct fixture *f)
 {
-    struct kinesis_shards shards = {0};
+    struct stream_shards shards = {0};
     struct error err = {0};
     size_t open = 0;
 
@@ -322,7 +323,7 @@ static size_t count_open(struct fixture *f)
               &err);
     for (size_t i = 0; i < shards.count; i++)
         open += !shards.list[i].closed;
-    kinesis_shards_finish(&shards);
+    stream_shards_finish(&shards);
     return open;
 }
 
@@ -392,7 +393,7 @@ static void test_split_and_merge(void **state)
 static void test_lineage(void **state)
 {
     struct fixture *f = start(NULL, 0);
-    struct kinesis_shards shards = {0};
+    struct stream_shards shards = {0};
     struct error err = {0};
 
     (void)state;
@@ -406,7 +407,7 @@ static void test_lineage(void **state)
     assert_true(shards.list[0].closed);
     assert_string_equal(shards.list[1].parent, FIRST_SHARD);
     assert_string_equal(shards.list[2].starting_hash_key, MIDDLE);
-    kinesis_shards_finish(&shards);
+    stream_shards_finish(&shards);
     end(f);
 }
 
@@ -451,7 +452,7 @@ static void test_it_goes_on_behind_a_checkpoint(void **state)
 {
     struct fixture *f = start(NULL, 0);
     struct reading first = {0}, second = {.next = 100};
-    struct kinesis_start from = {.position = KINESIS_AFTER_SEQUENCE_NUMBER};
+    struct stream_start from = {.position = STREAM_AFTER_SEQUENCE_NUMBER};
     struct source *source;
 
     (void)state;
@@ -468,7 +469,7 @@ static void test_it_goes_on_behind_a_checkpoint(void **state)
 static void test_latest_skips_what_was_there(void **state)
 {
     struct fixture *f = start(NULL, 0);
-    struct kinesis_start from = {.position = KINESIS_LATEST};
+    struct stream_start from = {.position = STREAM_LATEST};
     struct source *source = open_shard(f, FIRST_SHARD, &from);
     struct reading reading = {.next = 100};
 
@@ -486,7 +487,7 @@ static void test_latest_skips_what_was_there(void **state)
 static void test_a_time_is_a_start(void **state)
 {
     struct fixture *f = start(NULL, 0);
-    struct kinesis_start from = {.position = KINESIS_AT_TIMESTAMP};
+    struct stream_start from = {.position = STREAM_AT_TIMESTAMP};
     struct reading reading = {.next = 100};
     struct source *source;
 
@@ -506,7 +507,7 @@ static void test_what_does_not_exist_is_said(void **state)
     struct fixture *f = start(NULL, 0);
     struct source *source = open_shard(f, "shardId-000000000099", &horizon);
     int64_t deadline_ms = now() + PATIENCE_MS;
-    struct kinesis_shards shards = {0};
+    struct stream_shards shards = {0};
     struct kinesis_summary summary = {0};
     struct error err = {0};
 

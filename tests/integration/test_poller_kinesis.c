@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "local_stage.h"
 #include "poller/trigger_config.h"
+#include "record/sequence.h"
 #include "test.h"
 
 #define SHARD "shardId-000000000000"
@@ -35,8 +36,7 @@ static void on_checkpoint(void *context, struct poller *poller,
     (void)poller;
     pthread_mutex_lock(&stage->lock);
     if (stage->checkpoint)
-        assert_true(kinesis_sequence_compare(checkpoint, stage->checkpoint) >
-                    0);
+        assert_true(sequence_compare(checkpoint, stage->checkpoint) > 0);
     free(stage->checkpoint);
     stage->checkpoint = checkpoint;
     pthread_mutex_unlock(&stage->lock);
@@ -73,8 +73,8 @@ static void start(struct stage *stage)
         .log = &stage->base.log,
         .events = {.checkpoint = on_checkpoint, .context = stage},
         .shard = SHARD,
-        .start = {.position = stage->checkpoint ? KINESIS_AFTER_SEQUENCE_NUMBER
-                                                : KINESIS_TRIM_HORIZON,
+        .start = {.position = stage->checkpoint ? STREAM_AFTER_SEQUENCE_NUMBER
+                                                : STREAM_TRIM_HORIZON,
                   .sequence_number = stage->checkpoint},
         .seed = random_seed(),
     });
@@ -121,7 +121,7 @@ static void assert_in_order(const struct stage *stage)
         shard = strsep(&rest, "\t");
         sequence = strsep(&rest, "\t");
         assert_string_equal(shard, SHARD);
-        assert_true(kinesis_sequence_compare(sequence, previous) > 0);
+        assert_true(sequence_compare(sequence, previous) > 0);
         previous = sequence;
     }
     assert_string_equal(stage->checkpoint, previous);

@@ -176,7 +176,7 @@ static struct source *open_shard(const char *shard)
                                   .log = &world.log,
                                   .stream = "clicks",
                                   .shard = shard,
-                                  .start = {.position = KINESIS_TRIM_HORIZON},
+                                  .start = {.position = STREAM_TRIM_HORIZON},
                                   .idle_ms = 20,
                                   .seed = 5});
 }

@@ -69,7 +69,7 @@ __wrap_aws_client_create(const struct aws_client_options *options);
 void __wrap_aws_client_destroy(struct aws_client *client);
 void __wrap_aws_client_wake(struct aws_client *client);
 bool __wrap_kinesis_list_shards(struct aws_client *client, const char *stream,
-                                const bool *stop, struct kinesis_shards *shards,
+                                const bool *stop, struct stream_shards *shards,
                                 struct error *err);
 
 struct aws_client *
@@ -100,7 +100,7 @@ static bool service_hangs(void)
 }
 
 bool __wrap_kinesis_list_shards(struct aws_client *client, const char *stream,
-                                const bool *stop, struct kinesis_shards *shards,
+                                const bool *stop, struct stream_shards *shards,
                                 struct error *err)
 {
     (void)client;
@@ -114,7 +114,7 @@ bool __wrap_kinesis_list_shards(struct aws_client *client, const char *stream,
     else
         shards->list = mem_calloc(service.count, sizeof(*shards->list));
     for (size_t i = 0; service.failure == ERROR_NONE && i < service.count; i++)
-        shards->list[shards->count++] = (struct kinesis_shard){
+        shards->list[shards->count++] = (struct stream_shard){
             .id = mem_strdup(service.ids[i]),
             .parent = mem_strdup(service.parents[i]),
             .adjacent_parent = mem_strdup(service.others[i])};
@@ -339,7 +339,7 @@ static void test_reads_every_shard_and_leaves_its_place(void **state)
     keeper = start(stage, "w1");
     await(fake_pollers_running() == 2);
     assert_int_equal(fake_poller_start_of(fake_pollers_find("s1")).position,
-                     KINESIS_TRIM_HORIZON);
+                     STREAM_TRIM_HORIZON);
     assert_string_equal(fake_poller_trigger(fake_pollers_find("s1")), "clicks");
     await(fake_poller_may_act(fake_pollers_find("s1"), now_ms()));
     fake_poller_progress(fake_pollers_find("s1"), "7");
@@ -356,7 +356,7 @@ static void test_reads_every_shard_and_leaves_its_place(void **state)
     keeper = start(stage, "w2");
     await(fake_pollers_running() == 2);
     assert_int_equal(fake_poller_start_of(fake_pollers_find("s1")).position,
-                     KINESIS_AFTER_SEQUENCE_NUMBER);
+                     STREAM_AFTER_SEQUENCE_NUMBER);
     assert_string_equal(
         fake_poller_start_of(fake_pollers_find("s1")).sequence_number, "19");
     finish(stage, keeper);
@@ -374,7 +374,7 @@ static void test_latest_means_the_first_start(void **state)
     await(fake_pollers_running() == 1);
     meant_ms = fake_poller_start_of(fake_pollers_find("s1")).timestamp_ms;
     assert_int_equal(fake_poller_start_of(fake_pollers_find("s1")).position,
-                     KINESIS_AT_TIMESTAMP);
+                     STREAM_AT_TIMESTAMP);
     assert_in_range(meant_ms, before_ms, clock_wall_ms(clock_system()));
     finish(stage, keeper); // before its first checkpoint
 
@@ -405,7 +405,7 @@ static void test_children_start_when_every_parent_ended(void **state)
     await(fake_pollers_find("merged"));
     assert_int_equal(view(stage, "p2").state, LEASE_ENDED);
     assert_int_equal(fake_poller_start_of(fake_pollers_find("merged")).position,
-                     KINESIS_TRIM_HORIZON);
+                     STREAM_TRIM_HORIZON);
     finish(stage, keeper);
 }
 
@@ -508,7 +508,7 @@ static void test_a_stream_created_anew_is_another_one(void **state)
     await(fake_pollers_started("s2") == 2);
     await(fake_pollers_find("s1"));
     assert_int_equal(fake_poller_start_of(fake_pollers_find("s1")).position,
-                     KINESIS_TRIM_HORIZON);
+                     STREAM_TRIM_HORIZON);
     finish(stage, keeper);
 
     keeper = start(stage, "w2"); // the old ones are still known
@@ -561,7 +561,7 @@ static void test_a_second_worker_gets_its_half_and_gives_it_back(void **state)
         assert_string_equal(lease.owner, "second");
         assert_int_equal(
             fake_poller_start_of(fake_pollers_find(shard)).position,
-            KINESIS_AFTER_SEQUENCE_NUMBER);
+            STREAM_AFTER_SEQUENCE_NUMBER);
     }
     finish(stage, two);
     await(fake_pollers_running() == 4);

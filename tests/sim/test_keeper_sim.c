@@ -325,16 +325,16 @@ static void judge_act(const struct node *node, int at)
 static void start_reader(struct node *node, struct lease_held *held, int at)
 {
     const struct sim_shard *shard = &node->world->shards[at];
-    struct kinesis_start start = leases_start_of(held);
+    struct stream_start start = leases_start_of(held);
     struct reader *reader = &node->readers[at];
     uint64_t after = 0;
 
     if (node->world->now_ms < reader->restart_ms)
         return;
-    if (start.position == KINESIS_AFTER_SEQUENCE_NUMBER)
+    if (start.position == STREAM_AFTER_SEQUENCE_NUMBER)
         after = strtoull(start.sequence_number, NULL, 10);
     else
-        assert_int_equal(start.position, KINESIS_TRIM_HORIZON);
+        assert_int_equal(start.position, STREAM_TRIM_HORIZON);
     *reader = (struct reader){.runs = true};
     while (reader->next < shard->count &&
            shard->records[reader->next].sequence <= after)
@@ -420,8 +420,8 @@ static void step_reader(struct node *node, struct lease_held *held)
 static void list_shards(struct node *node)
 {
     struct world *world = node->world;
-    struct kinesis_shard list[SHARDS] = {{0}};
-    struct kinesis_shards shards = {list, (size_t)world->shard_count};
+    struct stream_shard list[SHARDS] = {{0}};
+    struct stream_shards shards = {list, (size_t)world->shard_count};
     int64_t soon = leases_want_listing(node->leases) ? 1000 : 60000;
 
     if (world->now_ms < node->listing_ms + soon)

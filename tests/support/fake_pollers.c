@@ -247,7 +247,7 @@ const char *fake_poller_trigger(struct fake_poller *poller)
     return poller->options.trigger->name;
 }
 
-struct kinesis_start fake_poller_start_of(struct fake_poller *poller)
+struct stream_start fake_poller_start_of(struct fake_poller *poller)
 {
     return poller->options.start;
 }

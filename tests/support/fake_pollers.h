@@ -33,7 +33,7 @@ struct fake_poller *fake_pollers_find(const char *shard);
 
 bool fake_poller_is_asked_to_stop(struct fake_poller *poller);
 const char *fake_poller_trigger(struct fake_poller *poller);
-struct kinesis_start fake_poller_start_of(struct fake_poller *poller);
+struct stream_start fake_poller_start_of(struct fake_poller *poller);
 /* Its lease still lets it act at now_ms. */
 bool fake_poller_may_act(struct fake_poller *poller, int64_t now_ms);
 

@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "sim_clock.h"
 #include "source/source.h"
+#include "record/sequence.h"
 #include "test.h"
 
 #define SHARD "shardId-000000000000"
@@ -120,14 +121,14 @@ void __wrap_aws_session_set_kinesis_protocol(struct aws_session *session,
 
 // ---- the story's verbs -----------------------------------------------------
 
-static const struct kinesis_start horizon = {.position = KINESIS_TRIM_HORIZON};
+static const struct stream_start horizon = {.position = STREAM_TRIM_HORIZON};
 
 static int64_t now(void)
 {
     return fake.time.now_ms;
 }
 
-static void open_at(const struct kinesis_start *start,
+static void open_at(const struct stream_start *start,
                     enum aws_kinesis_protocol protocol)
 {
     static const struct log silent;
@@ -362,21 +363,21 @@ static void expect_failure(enum error_code code, const char *part)
 
 static struct start_case {
     const char *name;
-    struct kinesis_start start;
+    struct stream_start start;
     const char *body;
 } start_cases[] = {
     {"trim horizon",
-     {.position = KINESIS_TRIM_HORIZON},
+     {.position = STREAM_TRIM_HORIZON},
      ITERATOR_CALL("\"ShardIteratorType\":\"TRIM_HORIZON\"")},
     {"latest",
-     {.position = KINESIS_LATEST},
+     {.position = STREAM_LATEST},
      ITERATOR_CALL("\"ShardIteratorType\":\"LATEST\"")},
     {"timestamp",
-     {.position = KINESIS_AT_TIMESTAMP, .timestamp_ms = 1795369143007},
+     {.position = STREAM_AT_TIMESTAMP, .timestamp_ms = 1795369143007},
      ITERATOR_CALL("\"ShardIteratorType\":\"AT_TIMESTAMP\","
                    "\"Timestamp\":1795369143.007")},
     {"sequence number",
-     {.position = KINESIS_AFTER_SEQUENCE_NUMBER, .sequence_number = "495"},
+     {.position = STREAM_AFTER_SEQUENCE_NUMBER, .sequence_number = "495"},
      ITERATOR_CALL("\"ShardIteratorType\":\"AFTER_SEQUENCE_NUMBER\","
                    "\"StartingSequenceNumber\":\"495\"")},
 };
@@ -397,8 +398,8 @@ static void test_cbor_times_are_tagged_milliseconds(void **state)
 {
     static const char tail[] = "iTimestamp\xc1\x1b\x00\x00\x01\xa2\x04\x57\x0d"
                                "\xf9";
-    struct kinesis_start start = {.position = KINESIS_AT_TIMESTAMP,
-                                  .timestamp_ms = 1795369143801};
+    struct stream_start start = {.position = STREAM_AT_TIMESTAMP,
+                                 .timestamp_ms = 1795369143801};
 
     (void)state;
     open_at(&start, AWS_KINESIS_AUTO);
@@ -711,7 +712,7 @@ static void test_an_old_iterator_is_renewed_ahead_of_use(void **state)
 
 static void test_latest_is_asked_for_only_once(void **state)
 {
-    struct kinesis_start start = {.position = KINESIS_LATEST};
+    struct stream_start start = {.position = STREAM_LATEST};
 
     (void)state;
     open_at(&start, AWS_KINESIS_JSON);
@@ -825,8 +826,8 @@ static void test_fatal(void **state)
 
 static void test_a_checkpoint_that_does_not_fit_is_said(void **state)
 {
-    struct kinesis_start start = {.position = KINESIS_AFTER_SEQUENCE_NUMBER,
-                                  .sequence_number = "495"};
+    struct stream_start start = {.position = STREAM_AFTER_SEQUENCE_NUMBER,
+                                 .sequence_number = "495"};
 
     (void)state;
     open_at(&start, AWS_KINESIS_JSON);
@@ -1309,8 +1310,8 @@ static void test_compare(void **state)
 {
     const struct compare_case *c = *state;
 
-    assert_int_equal(kinesis_sequence_compare(c->a, c->b), c->order);
-    assert_int_equal(kinesis_sequence_compare(c->b, c->a), -c->order);
+    assert_int_equal(sequence_compare(c->a, c->b), c->order);
+    assert_int_equal(sequence_compare(c->b, c->a), -c->order);
 }
 
 #define STORY(test_) cmocka_unit_test_setup_teardown(test_, set_up, tear_down)

@@ -76,7 +76,7 @@ static void follow(const struct step *steps, size_t count)
 
 #define FOLLOW(steps_) follow((steps_), sizeof(steps_) / sizeof((steps_)[0]))
 
-static bool list(struct kinesis_shards *shards, struct error *err)
+static bool list(struct stream_shards *shards, struct error *err)
 {
     return kinesis_list_shards(NULL, "clicks", script.stop, shards, err);
 }
@@ -117,7 +117,7 @@ static struct recorded_case {
     {"moto.json", "170141183460469231731687303715884105727"},
 };
 
-static void assert_is_split(const struct kinesis_shards *shards)
+static void assert_is_split(const struct stream_shards *shards)
 {
     assert_int_equal(shards->count, 3);
     assert_string_equal(shards->list[0].id, "shardId-000000000000");
@@ -139,14 +139,14 @@ static void test_recorded(void **state)
     const struct recorded_case *c = *state;
     AUTO_FREE char *answer = load(c->name);
     const struct step steps[] = {{LIST_FIRST, .answer = answer}};
-    struct kinesis_shards shards = {0};
+    struct stream_shards shards = {0};
     struct error err = {0};
 
     FOLLOW(steps);
     assert_ok(list(&shards, &err), &err);
     assert_is_split(&shards);
     assert_string_equal(shards.list[1].ending_hash_key, c->first_child_end);
-    kinesis_shards_finish(&shards);
+    stream_shards_finish(&shards);
     assert_int_equal(shards.count, 0);
 }
 
@@ -160,7 +160,7 @@ static void test_pages_are_put_together(void **state)
          .answer = "{\"Shards\":[{\"ShardId\":\"c\",\"ParentShardId\":\"a\","
                    "\"AdjacentParentShardId\":\"b\"}],\"NextToken\":null}"},
     };
-    struct kinesis_shards shards = {0};
+    struct stream_shards shards = {0};
     struct error err = {0};
 
     (void)state;
@@ -171,7 +171,7 @@ static void test_pages_are_put_together(void **state)
     assert_string_equal(shards.list[2].id, "c");
     assert_string_equal(shards.list[2].parent, "a");
     assert_string_equal(shards.list[2].adjacent_parent, "b");
-    kinesis_shards_finish(&shards);
+    stream_shards_finish(&shards);
 }
 
 static void test_an_expired_token_starts_over(void **state)
@@ -185,7 +185,7 @@ static void test_an_expired_token_starts_over(void **state)
                                "\"NextToken\":\"t2\"}"},
         {LIST_NEXT("t2"), .answer = "{\"Shards\":[{\"ShardId\":\"b\"}]}"},
     };
-    struct kinesis_shards shards = {0};
+    struct stream_shards shards = {0};
     struct error err = {0};
 
     (void)state;
@@ -193,13 +193,13 @@ static void test_an_expired_token_starts_over(void **state)
     assert_ok(list(&shards, &err), &err);
     assert_int_equal(shards.count, 2);
     assert_string_equal(shards.list[1].id, "b");
-    kinesis_shards_finish(&shards);
+    stream_shards_finish(&shards);
 }
 
 static void test_tokens_that_keep_expiring_are_an_error(void **state)
 {
     struct step steps[8];
-    struct kinesis_shards shards = {0};
+    struct stream_shards shards = {0};
     struct error err = {0};
 
     (void)state;
@@ -257,7 +257,7 @@ static struct failure_case {
 static void test_failure(void **state)
 {
     const struct failure_case *c = *state;
-    struct kinesis_shards shards = {0};
+    struct stream_shards shards = {0};
     struct error err = {0};
 
     follow(&c->step, 1);
@@ -269,32 +269,32 @@ static void test_failure(void **state)
 static void test_shards_are_limited(void **state)
 {
     struct buffer answer;
-    struct kinesis_shards shards = {0};
+    struct stream_shards shards = {0};
     struct error err = {0};
     char *next = NULL;
 
     (void)state;
     buffer_init(&answer, 1 << 20);
     buffer_append_text(&answer, "{\"Shards\":[{\"ShardId\":\"a\"}");
-    for (int i = 1; i < KINESIS_SHARDS_LIMIT; i++)
+    for (int i = 1; i < STREAM_SHARDS_LIMIT; i++)
         buffer_append_text(&answer, ",{\"ShardId\":\"a\"}");
     buffer_append_text(&answer, "]}");
     assert_ok(kinesis_shards_parse(buffer_bytes(&answer), &shards, &next, &err),
               &err);
-    assert_int_equal(shards.count, KINESIS_SHARDS_LIMIT);
+    assert_int_equal(shards.count, STREAM_SHARDS_LIMIT);
     assert_fails(
         kinesis_shards_parse(BYTES("{\"Shards\":[{\"ShardId\":\"b\"}]}"),
                              &shards, &next, &err),
         &err, ERROR_INVALID);
     assert_contains(err.message, "more than 10000 shards");
-    kinesis_shards_finish(&shards);
+    stream_shards_finish(&shards);
     buffer_finish(&answer);
 }
 
 static void test_pages_without_end_are_an_error(void **state)
 {
     static struct step steps[1000];
-    struct kinesis_shards shards = {0};
+    struct stream_shards shards = {0};
     struct error err = {0};
 
     (void)state;

@@ -598,15 +598,15 @@ static void test_newcomers_get_their_share_in_the_fewest_moves(void **state)
     world_finish(&world);
 }
 
-static struct kinesis_shard shard(const char *id, const char *parent,
-                                  const char *adjacent)
+static struct stream_shard shard(const char *id, const char *parent,
+                                 const char *adjacent)
 {
-    return (struct kinesis_shard){.id = mem_strdup(id),
-                                  .parent = mem_strdup(parent),
-                                  .adjacent_parent = mem_strdup(adjacent)};
+    return (struct stream_shard){.id = mem_strdup(id),
+                                 .parent = mem_strdup(parent),
+                                 .adjacent_parent = mem_strdup(adjacent)};
 }
 
-static void free_shards(struct kinesis_shard *shards, size_t count)
+static void free_shards(struct stream_shard *shards, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         free(shards[i].id);
@@ -618,9 +618,9 @@ static void free_shards(struct kinesis_shard *shards, size_t count)
 static void
 test_the_first_listing_begins_at_the_trigger_s_position(void **state)
 {
-    struct kinesis_shard list[] = {shard("p", NULL, NULL),
-                                   shard("c", "p", NULL)};
-    struct kinesis_shards shards = {list, 2};
+    struct stream_shard list[] = {shard("p", NULL, NULL),
+                                  shard("c", "p", NULL)};
+    struct stream_shards shards = {list, 2};
     struct lineage_start start = {"AT_TIMESTAMP", 77};
     struct lease_rows none = {0};
     struct lineage lineage;
@@ -639,9 +639,9 @@ test_the_first_listing_begins_at_the_trigger_s_position(void **state)
 
 static void test_later_shards_begin_at_their_horizon(void **state)
 {
-    struct kinesis_shard list[] = {
-        shard("a", NULL, NULL), shard("b", NULL, NULL), shard("m", "a", "b")};
-    struct kinesis_shards shards = {list, 3};
+    struct stream_shard list[] = {shard("a", NULL, NULL),
+                                  shard("b", NULL, NULL), shard("m", "a", "b")};
+    struct stream_shards shards = {list, 3};
     struct lineage_start start = {"AT_TIMESTAMP", 77};
     struct world world = {0};
     struct lineage lineage;

@@ -267,50 +267,6 @@ static struct settings_case {
      QUEUE "    destination_config: {on_success: {destination: done}}\n",
      "6:52: triggers.a.destination_config.on_success.destination: \"done\" is "
      "no ARN: arn:aws:SERVICE:REGION:ACCOUNT:NAME\n"},
-    {"a destination to come",
-     QUEUE "    destination_config: {on_failure: {destination: x}}\n",
-     "6:26: triggers.a.destination_config.on_failure: not implemented in this "
-     "version of pollard\n"},
-    {"keys to come",
-     QUEUE "    filter_criteria: {filters: []}\n"
-           "    FunctionResponseTypes: [ReportBatchItemFailures]\n"
-           "    parallelization_factor: 2\n"
-           "    bisect_batch_on_function_error: true\n"
-           "    maximum_retry_attempts: 5\n"
-           "    maximum_record_age_in_seconds: 60\n"
-           "    tumbling_window_in_seconds: 60\n"
-           "    KMSKeyArn: x\n    metrics_config: x\n    fifo_failure: x\n"
-           "    on_filtered: x\n    deaggregate: x\n    rate_limit: x\n"
-           "    circuit_breaker: x\n",
-     "6:5: triggers.a.filter_criteria: not implemented in this version of "
-     "pollard\n"
-     "7:5: triggers.a.function_response_types: not implemented in this version "
-     "of pollard\n"
-     "8:5: triggers.a.parallelization_factor: not implemented in this version "
-     "of pollard\n"
-     "9:5: triggers.a.bisect_batch_on_function_error: not implemented in this "
-     "version of pollard\n"
-     "10:5: triggers.a.maximum_retry_attempts: not implemented in this version "
-     "of pollard\n"
-     "11:5: triggers.a.maximum_record_age_in_seconds: not implemented in this "
-     "version of pollard\n"
-     "12:5: triggers.a.tumbling_window_in_seconds: not implemented in this "
-     "version of pollard\n"
-     "13:5: triggers.a.kms_key_arn: not implemented in this version of "
-     "pollard\n"
-     "14:5: triggers.a.metrics_config: not implemented in this version of "
-     "pollard\n"
-     "15:5: triggers.a.fifo_failure: not implemented in this version of "
-     "pollard\n"
-     "16:5: triggers.a.on_filtered: not implemented in this version of "
-     "pollard\n"
-     "17:5: triggers.a.deaggregate: not implemented in this version of "
-     "pollard\n"
-     "18:5: triggers.a.rate_limit: not implemented in this version of "
-     "pollard\n"
-     "19:5: triggers.a.circuit_breaker: not implemented in this version of "
-     "pollard\n"},
-
     {"twins by name",
      "version: 1\nhandlers: {h: {library: a.so}}\ntriggers:\n  a: {source: "
      "{sqs: {queue: q}}, handler: h}\n  b: {source: {arn: "

@@ -1,4 +1,4 @@
-#include "source/kinesis_reader.h"
+#include "source/shard_reader.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "record/record.h"
 #include "source/kinesis_records.h"
-#include "source/kinesis_refusal.h"
+#include "source/shard_refusal.h"
 
 #define ITERATOR_FRESH_MS (270 * 1000) // it lives five minutes
 #define SKEW_MS (10 * 1000)            // of our clock against the server's
@@ -34,10 +34,10 @@
 #define ASK_AGAIN_MS (30 * 1000)
 #define LAST_READS 2 // empty ones, after the shard was closed
 
-void kinesis_reader_init(struct kinesis_reader *reader,
-                         const struct kinesis_reader_options *options)
+void shard_reader_init(struct shard_reader *reader,
+                       const struct shard_reader_options *options)
 {
-    *reader = (struct kinesis_reader){
+    *reader = (struct shard_reader){
         .start = options->start,
         .idle_ms = options->idle_ms,
         .base_pace_ms = options->pace_ms,
@@ -53,24 +53,24 @@ void kinesis_reader_init(struct kinesis_reader *reader,
     reader->start.sequence_number = mem_strdup(options->start.sequence_number);
 }
 
-static void drop_iterator(struct kinesis_reader *reader)
+static void drop_iterator(struct shard_reader *reader)
 {
     free(reader->iterator);
     reader->iterator = NULL;
     reader->server_errors = 0;
 }
 
-static void move_start(struct kinesis_reader *reader, struct kinesis_start to)
+static void move_start(struct shard_reader *reader, struct stream_start to)
 {
     // The options' const is for the caller's copy; this one is ours.
     free((void *)(uintptr_t)reader->start.sequence_number);
     reader->start = to;
 }
 
-void kinesis_reader_finish(struct kinesis_reader *reader)
+void shard_reader_finish(struct shard_reader *reader)
 {
     drop_iterator(reader);
-    move_start(reader, (struct kinesis_start){0});
+    move_start(reader, (struct stream_start){0});
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -83,88 +83,88 @@ static size_t larger(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-static size_t next_limit(const struct kinesis_reader *reader, size_t room)
+static size_t next_limit(const struct shard_reader *reader, size_t room)
 {
     return smaller(larger(reader->page_limit, room), reader->fitting_limit);
 }
 
 // With nothing here, what the poller has room for; otherwise at most a page
 // waits while the next one is on its way.
-static bool has_space(const struct kinesis_reader *reader,
-                      const struct kinesis_ahead *ahead)
+static bool has_space(const struct shard_reader *reader,
+                      const struct shard_ahead *ahead)
 {
     size_t limit = next_limit(reader, ahead->room);
 
     if (!ahead->records)
         return ahead->room > 0;
     return ahead->records <= limit &&
-           ahead->bytes + limit * reader->average_bytes <= KINESIS_AHEAD_BYTES;
+           ahead->bytes + limit * reader->average_bytes <= SHARD_AHEAD_BYTES;
 }
 
-static bool is_waiting(const struct kinesis_reader *reader,
-                       const struct kinesis_ahead *ahead)
+static bool is_waiting(const struct shard_reader *reader,
+                       const struct shard_ahead *ahead)
 {
-    return reader->in_flight == KINESIS_CALL_NONE && !reader->ended &&
+    return reader->in_flight == SHARD_CALL_NONE && !reader->ended &&
            reader->failure.code == ERROR_NONE && has_space(reader, ahead);
 }
 
-static enum kinesis_call choose(struct kinesis_reader *reader, int64_t now_ms)
+static enum shard_call choose(struct shard_reader *reader, int64_t now_ms)
 {
     if (reader->asks_for_end && !reader->is_closed &&
         reader->quiet >= QUIET_READS && now_ms >= reader->ask_again_ms)
-        return KINESIS_CALL_SHARDS;
+        return SHARD_CALL_SHARDS;
     if (reader->iterator && now_ms - reader->iterator_at_ms > ITERATOR_FRESH_MS)
         drop_iterator(reader);
-    return reader->iterator ? KINESIS_CALL_RECORDS : KINESIS_CALL_ITERATOR;
+    return reader->iterator ? SHARD_CALL_RECORDS : SHARD_CALL_ITERATOR;
 }
 
-enum kinesis_call kinesis_reader_next(struct kinesis_reader *reader,
-                                      const struct kinesis_ahead *ahead,
-                                      int64_t now_ms)
+enum shard_call shard_reader_next(struct shard_reader *reader,
+                                  const struct shard_ahead *ahead,
+                                  int64_t now_ms)
 {
     if (!is_waiting(reader, ahead) || now_ms < reader->due_ms)
-        return KINESIS_CALL_NONE;
+        return SHARD_CALL_NONE;
     reader->in_flight = choose(reader, now_ms);
     reader->limit = next_limit(reader, ahead->room);
     reader->sent_ms = now_ms;
     return reader->in_flight;
 }
 
-int64_t kinesis_reader_deadline_ms(const struct kinesis_reader *reader,
-                                   const struct kinesis_ahead *ahead)
+int64_t shard_reader_deadline_ms(const struct shard_reader *reader,
+                                 const struct shard_ahead *ahead)
 {
     return is_waiting(reader, ahead) ? reader->due_ms : CLOCK_NEVER;
 }
 
-static void landed(struct kinesis_reader *reader, enum kinesis_call call)
+static void landed(struct shard_reader *reader, enum shard_call call)
 {
     assert(reader->in_flight == call && !reader->ignores_in_flight);
     (void)call;
-    reader->in_flight = KINESIS_CALL_NONE;
+    reader->in_flight = SHARD_CALL_NONE;
 }
 
-void kinesis_reader_got_nothing(struct kinesis_reader *reader)
+void shard_reader_got_nothing(struct shard_reader *reader)
 {
-    reader->in_flight = KINESIS_CALL_NONE;
+    reader->in_flight = SHARD_CALL_NONE;
     reader->ignores_in_flight = false;
 }
 
-void kinesis_reader_got_iterator(struct kinesis_reader *reader, char *iterator,
-                                 int64_t asked_wall_ms, int64_t now_ms)
+void shard_reader_got_iterator(struct shard_reader *reader, char *iterator,
+                               int64_t asked_wall_ms, int64_t now_ms)
 {
-    landed(reader, KINESIS_CALL_ITERATOR);
+    landed(reader, SHARD_CALL_ITERATOR);
     drop_iterator(reader);
     reader->iterator = iterator;
     reader->iterator_at_ms = reader->sent_ms;
     reader->due_ms = now_ms;
     // A second LATEST would skip what was put since the first.
-    if (reader->start.position == KINESIS_LATEST)
-        move_start(reader, (struct kinesis_start){
-                               .position = KINESIS_AT_TIMESTAMP,
+    if (reader->start.position == STREAM_LATEST)
+        move_start(reader, (struct stream_start){
+                               .position = STREAM_AT_TIMESTAMP,
                                .timestamp_ms = asked_wall_ms - SKEW_MS});
 }
 
-static void note_position(struct kinesis_reader *reader,
+static void note_position(struct shard_reader *reader,
                           const struct kinesis_page *page)
 {
     struct bytes last;
@@ -173,14 +173,14 @@ static void note_position(struct kinesis_reader *reader,
         return;
     last = page->chunk->records[page->count - 1].id;
     move_start(reader,
-               (struct kinesis_start){.position = KINESIS_AFTER_SEQUENCE_NUMBER,
-                                      .sequence_number =
-                                          mem_strndup(last.data, last.size)});
+               (struct stream_start){.position = STREAM_AFTER_SEQUENCE_NUMBER,
+                                     .sequence_number =
+                                         mem_strndup(last.data, last.size)});
 }
 
 // A page is as many records as the poller gets through before the next one is
 // there, up to page_bytes.
-static void size_pages(struct kinesis_reader *reader,
+static void size_pages(struct shard_reader *reader,
                        const struct kinesis_page *page, bool is_dry)
 {
     size_t fitting;
@@ -198,7 +198,7 @@ static void size_pages(struct kinesis_reader *reader,
     reader->fed = true;
 }
 
-static void relax_pace(struct kinesis_reader *reader)
+static void relax_pace(struct shard_reader *reader)
 {
     int64_t above = reader->pace_ms - reader->base_pace_ms;
 
@@ -207,7 +207,7 @@ static void relax_pace(struct kinesis_reader *reader)
 
 // An end that names no children may be a gap in the answer: what follows is
 // asked for once more, from behind the last record.
-static void note_end(struct kinesis_reader *reader,
+static void note_end(struct shard_reader *reader,
                      const struct kinesis_page *page, int64_t now_ms)
 {
     drop_iterator(reader);
@@ -217,14 +217,14 @@ static void note_end(struct kinesis_reader *reader,
     reader->end_suspected = true;
 }
 
-static void use_iterator(struct kinesis_reader *reader, char *iterator)
+static void use_iterator(struct shard_reader *reader, char *iterator)
 {
     free(reader->iterator);
     reader->iterator = iterator;
     reader->iterator_at_ms = reader->sent_ms;
 }
 
-static int64_t wait_after(const struct kinesis_reader *reader,
+static int64_t wait_after(const struct shard_reader *reader,
                           const struct kinesis_page *page, bool is_behind)
 {
     if (!is_behind)
@@ -233,9 +233,9 @@ static int64_t wait_after(const struct kinesis_reader *reader,
                                                           : EMPTY_PACE_MS;
 }
 
-void kinesis_reader_got_head(struct kinesis_reader *reader, char *iterator)
+void shard_reader_got_head(struct shard_reader *reader, char *iterator)
 {
-    landed(reader, KINESIS_CALL_RECORDS);
+    landed(reader, SHARD_CALL_RECORDS);
     use_iterator(reader, iterator);
     reader->due_ms = reader->sent_ms + reader->pace_ms;
     reader->has_head = true;
@@ -243,10 +243,10 @@ void kinesis_reader_got_head(struct kinesis_reader *reader, char *iterator)
 }
 
 // Where to go on, unless the head has told.
-static void take_lead(struct kinesis_reader *reader, struct kinesis_page *page,
+static void take_lead(struct shard_reader *reader, struct kinesis_page *page,
                       bool is_behind, int64_t now_ms)
 {
-    landed(reader, KINESIS_CALL_RECORDS);
+    landed(reader, SHARD_CALL_RECORDS);
     if (!page->next_iterator) {
         note_end(reader, page, now_ms);
         return;
@@ -257,9 +257,9 @@ static void take_lead(struct kinesis_reader *reader, struct kinesis_page *page,
     reader->end_suspected = reader->end_suspected && !page->count;
 }
 
-void kinesis_reader_got_page(struct kinesis_reader *reader,
-                             struct kinesis_page *page,
-                             const struct kinesis_ahead *ahead, int64_t now_ms)
+void shard_reader_got_page(struct shard_reader *reader,
+                           struct kinesis_page *page,
+                           const struct shard_ahead *ahead, int64_t now_ms)
 {
     bool is_behind = reader->has_head || page->millis_behind > 0 ||
                      page->count >= reader->limit;
@@ -277,17 +277,17 @@ void kinesis_reader_got_page(struct kinesis_reader *reader,
 
 // Between the last read and the close records may have come: only reads that
 // were sent after it tell that there are no more.
-void kinesis_reader_got_closed(struct kinesis_reader *reader, bool closed,
-                               int64_t now_ms)
+void shard_reader_got_closed(struct shard_reader *reader, bool closed,
+                             int64_t now_ms)
 {
-    landed(reader, KINESIS_CALL_SHARDS);
+    landed(reader, SHARD_CALL_SHARDS);
     reader->is_closed = closed;
     if (closed)
         reader->quiet = 0;
     reader->ask_again_ms = now_ms + ASK_AGAIN_MS;
 }
 
-static void retry(struct kinesis_reader *reader, int64_t now_ms)
+static void retry(struct shard_reader *reader, int64_t now_ms)
 {
     reader->due_ms =
         now_ms + RETRY_FLOOR_MS +
@@ -295,7 +295,7 @@ static void retry(struct kinesis_reader *reader, int64_t now_ms)
                               reader->failures++);
 }
 
-static void slow_down(struct kinesis_reader *reader, int64_t now_ms)
+static void slow_down(struct shard_reader *reader, int64_t now_ms)
 {
     int64_t pace_ms = reader->pace_ms ? 2 * reader->pace_ms : EMPTY_PACE_MS;
 
@@ -306,15 +306,15 @@ static void slow_down(struct kinesis_reader *reader, int64_t now_ms)
                               THROTTLED_MAXIMUM_MS, reader->failures++);
 }
 
-static void fail(struct kinesis_reader *reader, const struct error *err)
+static void fail(struct shard_reader *reader, const struct error *err)
 {
     reader->failure = *err;
-    if (reader->start.position == KINESIS_AFTER_SEQUENCE_NUMBER)
+    if (reader->start.position == STREAM_AFTER_SEQUENCE_NUMBER)
         error_wrap(&reader->failure, "after %s", reader->start.sequence_number);
 }
 
 // The first new iterator is asked for at once, the next ones ever later.
-static void renew(struct kinesis_reader *reader, int64_t now_ms)
+static void renew(struct shard_reader *reader, int64_t now_ms)
 {
     drop_iterator(reader);
     reader->due_ms = now_ms;
@@ -322,25 +322,25 @@ static void renew(struct kinesis_reader *reader, int64_t now_ms)
         retry(reader, now_ms);
 }
 
-bool kinesis_reader_got_garble(struct kinesis_reader *reader, int64_t now_ms)
+bool shard_reader_got_garble(struct shard_reader *reader, int64_t now_ms)
 {
     reader->has_head = false;
-    reader->ignores_in_flight = reader->in_flight != KINESIS_CALL_NONE;
+    reader->ignores_in_flight = reader->in_flight != SHARD_CALL_NONE;
     renew(reader, now_ms);
     return reader->ignores_in_flight;
 }
 
-static void doubt(struct kinesis_reader *reader, enum kinesis_call call,
-                  const struct kinesis_refusal *refusal, int64_t now_ms)
+static void doubt(struct shard_reader *reader, enum shard_call call,
+                  const struct shard_refusal *refusal, int64_t now_ms)
 {
-    if (call == KINESIS_CALL_ITERATOR || reader->renewals >= DOUBTS_LIMIT)
+    if (call == SHARD_CALL_ITERATOR || reader->renewals >= DOUBTS_LIMIT)
         fail(reader, refusal->error);
     else
         renew(reader, now_ms);
 }
 
 // The answer was larger than we take.
-static void shrink_pages(struct kinesis_reader *reader, int64_t now_ms)
+static void shrink_pages(struct shard_reader *reader, int64_t now_ms)
 {
     size_t bytes = reader->limit * reader->average_bytes;
 
@@ -349,8 +349,8 @@ static void shrink_pages(struct kinesis_reader *reader, int64_t now_ms)
     reader->due_ms = now_ms;
 }
 
-static void retry_server_error(struct kinesis_reader *reader,
-                               const struct kinesis_refusal *refusal,
+static void retry_server_error(struct shard_reader *reader,
+                               const struct shard_refusal *refusal,
                                int64_t now_ms)
 {
     // kinesis-mock and moto answer so to an iterator that they cannot read.
@@ -360,14 +360,14 @@ static void retry_server_error(struct kinesis_reader *reader,
     retry(reader, now_ms);
 }
 
-void kinesis_reader_got_refusal(struct kinesis_reader *reader,
-                                const struct kinesis_refusal *refusal,
-                                int64_t now_ms)
+void shard_reader_got_refusal(struct shard_reader *reader,
+                              const struct shard_refusal *refusal,
+                              int64_t now_ms)
 {
-    enum kinesis_call call = reader->in_flight;
+    enum shard_call call = reader->in_flight;
 
-    reader->in_flight = KINESIS_CALL_NONE;
-    if (call == KINESIS_CALL_SHARDS) {
+    reader->in_flight = SHARD_CALL_NONE;
+    if (call == SHARD_CALL_SHARDS) {
         reader->ask_again_ms = now_ms + ASK_AGAIN_MS;
         return;
     }
@@ -375,24 +375,24 @@ void kinesis_reader_got_refusal(struct kinesis_reader *reader,
         shrink_pages(reader, now_ms);
         return;
     }
-    switch (kinesis_refusal_reaction(refusal)) {
-    case KINESIS_FAIL:
+    switch (shard_refusal_reaction(refusal)) {
+    case SHARD_FAIL:
         fail(reader, refusal->error);
         break;
-    case KINESIS_RETRY:
+    case SHARD_RETRY:
         retry_server_error(reader, refusal, now_ms);
         break;
-    case KINESIS_SLOW:
+    case SHARD_SLOW:
         slow_down(reader, now_ms);
         break;
-    case KINESIS_PAUSE:
+    case SHARD_PAUSE:
         reader->due_ms = now_ms + PAUSE_MS +
                          (int64_t)random_below(&reader->random, PAUSE_MS / 4);
         break;
-    case KINESIS_RENEW:
+    case SHARD_RENEW:
         renew(reader, now_ms);
         break;
-    case KINESIS_DOUBT:
+    case SHARD_DOUBT:
         doubt(reader, call, refusal, now_ms);
         break;
     }

@@ -1,19 +1,19 @@
 /*
- * kinesis_reader: the pure core of reading one shard: which call comes next,
+ * shard_reader: the pure core of reading one shard: which call comes next,
  * when, and from where. It does no I/O and reads no clock: everything is a
  * function of (state, event, now). kinesis.c is the shell around it.
  *
  *     GetShardIterator -> GetRecords -> GetRecords -> ... -> the shard's end
  *
  * Pace: at the tip one read each idle_ms; behind it, as fast as pace_ms allows
- * and as long as what waits stays within KINESIS_AHEAD_BYTES. An iterator that
+ * and as long as what waits stays within SHARD_AHEAD_BYTES. An iterator that
  * expired, or is about to, is made anew from behind the last record read, so no
  * record is skipped or read twice.
  *
  * Threads: the poller's.
  */
-#ifndef POLLARD_KINESIS_READER_H
-#define POLLARD_KINESIS_READER_H
+#ifndef POLLARD_SHARD_READER_H
+#define POLLARD_SHARD_READER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,36 +24,36 @@
 #include "source/kinesis.h"
 
 struct kinesis_page;
-struct kinesis_refusal;
+struct shard_refusal;
 
-#define KINESIS_AHEAD_BYTES (10u * 1024 * 1024)
+#define SHARD_AHEAD_BYTES (10u * 1024 * 1024)
 
-enum kinesis_call {
-    KINESIS_CALL_NONE,
-    KINESIS_CALL_ITERATOR, // GetShardIterator from `start`
-    KINESIS_CALL_RECORDS,  // GetRecords with `iterator` and `limit`
-    KINESIS_CALL_SHARDS,   // ListShards: is this shard closed?
+enum shard_call {
+    SHARD_CALL_NONE,
+    SHARD_CALL_ITERATOR, // GetShardIterator from `start`
+    SHARD_CALL_RECORDS,  // GetRecords with `iterator` and `limit`
+    SHARD_CALL_SHARDS,   // ListShards: is this shard closed?
 };
 
-struct kinesis_reader_options {
-    struct kinesis_start start; // copied
-    int64_t idle_ms;            // between reads at the tip
+struct shard_reader_options {
+    struct stream_start start; // copied
+    int64_t idle_ms;           // between reads at the tip
     int64_t pace_ms;   // between reads otherwise; 200: AWS's 5 calls a second;
                        // 0: the server sets no limit, until it throttles
     bool asks_for_end; // the server may never end a closed shard by itself
     uint64_t seed;
 };
 
-struct kinesis_ahead { // arrived, not handed out
+struct shard_ahead { // arrived, not handed out
     size_t records, bytes;
     size_t room; // records that the poller could take now
 };
 
-struct kinesis_reader {
-    // For whoever sends the call that kinesis_reader_next returned.
-    struct kinesis_start start; // of the next iterator; sequence_number owned
-    char *iterator;             // owned; NULL: none
-    size_t limit;               // of the next GetRecords
+struct shard_reader {
+    // For whoever sends the call that shard_reader_next returned.
+    struct stream_start start; // of the next iterator; sequence_number owned
+    char *iterator;            // owned; NULL: none
+    size_t limit;              // of the next GetRecords
 
     // How it ended. Both end all calls.
     bool ended;
@@ -63,7 +63,7 @@ struct kinesis_reader {
     int64_t idle_ms, base_pace_ms, pace_ms;
     bool asks_for_end;
     struct random random;
-    enum kinesis_call in_flight;
+    enum shard_call in_flight;
     bool has_head;          // of a page that is yet to come
     bool ignores_in_flight; // its answer has become meaningless
     int64_t sent_ms;        // the call in flight, or the last one
@@ -83,45 +83,45 @@ struct kinesis_reader {
     bool end_suspected;     // an end without children: believed twice
 };
 
-void kinesis_reader_init(struct kinesis_reader *reader,
-                         const struct kinesis_reader_options *options);
-void kinesis_reader_finish(struct kinesis_reader *reader);
+void shard_reader_init(struct shard_reader *reader,
+                       const struct shard_reader_options *options);
+void shard_reader_finish(struct shard_reader *reader);
 
 /* The call to send now; it is in flight from here on, until one of the
  * functions below is told what became of it. */
-enum kinesis_call kinesis_reader_next(struct kinesis_reader *reader,
-                                      const struct kinesis_ahead *ahead,
-                                      int64_t now_ms);
+enum shard_call shard_reader_next(struct shard_reader *reader,
+                                  const struct shard_ahead *ahead,
+                                  int64_t now_ms);
 
 /* When to ask again, if nothing else happens. */
-int64_t kinesis_reader_deadline_ms(const struct kinesis_reader *reader,
-                                   const struct kinesis_ahead *ahead);
+int64_t shard_reader_deadline_ms(const struct shard_reader *reader,
+                                 const struct shard_ahead *ahead);
 
 /* Takes the iterator over. asked_wall_ms: when it was asked for, by which
  * LATEST becomes a point in time that can be asked for again. */
-void kinesis_reader_got_iterator(struct kinesis_reader *reader, char *iterator,
-                                 int64_t asked_wall_ms, int64_t now_ms);
+void shard_reader_got_iterator(struct shard_reader *reader, char *iterator,
+                               int64_t asked_wall_ms, int64_t now_ms);
 
 /* The head of a page, when it tells that there is more behind this page: the
  * next one can be asked for. Takes the iterator over. The page itself, or the
  * garble, must follow before any other event. */
-void kinesis_reader_got_head(struct kinesis_reader *reader, char *iterator);
+void shard_reader_got_head(struct shard_reader *reader, char *iterator);
 
 /* Takes the page's next_iterator over; `ahead` is without this page. */
-void kinesis_reader_got_page(struct kinesis_reader *reader,
-                             struct kinesis_page *page,
-                             const struct kinesis_ahead *ahead, int64_t now_ms);
-void kinesis_reader_got_closed(struct kinesis_reader *reader, bool closed,
-                               int64_t now_ms);
-void kinesis_reader_got_refusal(struct kinesis_reader *reader,
-                                const struct kinesis_refusal *refusal,
-                                int64_t now_ms);
+void shard_reader_got_page(struct shard_reader *reader,
+                           struct kinesis_page *page,
+                           const struct shard_ahead *ahead, int64_t now_ms);
+void shard_reader_got_closed(struct shard_reader *reader, bool closed,
+                             int64_t now_ms);
+void shard_reader_got_refusal(struct shard_reader *reader,
+                              const struct shard_refusal *refusal,
+                              int64_t now_ms);
 
 /* The call was not what mattered: send it again. */
-void kinesis_reader_got_nothing(struct kinesis_reader *reader);
+void shard_reader_got_nothing(struct shard_reader *reader);
 
 /* A page whose head was taken cannot be read: go back to where it began. What
  * becomes of a call sent meanwhile is of no interest; false: there is none. */
-bool kinesis_reader_got_garble(struct kinesis_reader *reader, int64_t now_ms);
+bool shard_reader_got_garble(struct shard_reader *reader, int64_t now_ms);
 
 #endif
