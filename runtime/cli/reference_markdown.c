@@ -194,6 +194,10 @@ static const char *short_kind(const struct field *field)
         return "ISO 8601 with zone, or seconds since 1970";
     case FIELD_TYPE_JSON:
         return "mapping";
+    case FIELD_TYPE_JSON_TEXT:
+        return "mapping, or JSON in a string";
+    case FIELD_TYPE_LIST:
+        return "list of mappings, ";
     case FIELD_TYPE_SECTION:
         return field->one_of ? "mapping, exactly one key" : "mapping";
     case FIELD_TYPE_NAME_OR_SECTION:
@@ -267,6 +271,17 @@ static void write_row(const struct table *table, const char *path,
     (void)fprintf(table->out, " | %s |\n", field->help);
 }
 
+static void write_rows(const struct table *table, const char *prefix,
+                       const struct field *fields, bool beyond);
+
+static void write_item_rows(const struct table *table, const char *path,
+                            const struct field *field, bool beyond)
+{
+    AUTO_FREE char *item = mem_printf("%s[]", path);
+
+    write_rows(table, item, field->fields, beyond);
+}
+
 // The rows of a table, and of the sections within, under dotted keys.
 static void write_rows(const struct table *table, const char *prefix,
                        const struct field *fields, bool beyond)
@@ -283,6 +298,8 @@ static void write_rows(const struct table *table, const char *prefix,
             write_row(table, path, field);
         if (field->type == FIELD_TYPE_SECTION)
             write_rows(table, path, field->fields, is_beyond);
+        if (field->type == FIELD_TYPE_LIST)
+            write_item_rows(table, path, field, is_beyond);
     }
 }
 

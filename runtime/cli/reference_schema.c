@@ -53,6 +53,14 @@ static json_t *named_sections(json_t *definitions, const char *path,
                      section(definitions, path, field));
 }
 
+static json_t *list_of(json_t *definitions, const char *path,
+                       const struct field *field)
+{
+    return json_pack("{s:[s,s], s:o, s:I}", "type", "array", "null", "items",
+                     section(definitions, path, field), "maxItems",
+                     (json_int_t)field->max);
+}
+
 static json_t *value_of(json_t *definitions, const char *path,
                         const struct field *field)
 {
@@ -73,6 +81,10 @@ static json_t *value_of(json_t *definitions, const char *path,
         return json_pack("{s:[s,s]}", "type", "string", "number");
     case FIELD_TYPE_JSON:
         return json_pack("{s:s}", "type", "object");
+    case FIELD_TYPE_JSON_TEXT:
+        return json_pack("{s:[s,s]}", "type", "object", "string");
+    case FIELD_TYPE_LIST:
+        return list_of(definitions, path, field);
     case FIELD_TYPE_SECTION:
         return section(definitions, path, field);
     case FIELD_TYPE_MAP:

@@ -110,6 +110,16 @@ void schema_enter(const struct schema_map *outer, const char *name,
     inner->path = &inner->frame;
 }
 
+void schema_enter_item(const struct schema_map *list,
+                       const struct yaml_node *item, size_t index,
+                       struct schema_map *inner)
+{
+    *inner = *list;
+    inner->node = item;
+    inner->frame = (struct key_path){.up = list->path, .index = index};
+    inner->path = &inner->frame;
+}
+
 void schema_enter_entry(const struct schema_map *outer,
                         const struct yaml_node *entry, struct schema_map *inner)
 {
@@ -214,6 +224,73 @@ static void read_json(struct apply *apply, const struct field *field,
     buffer_finish(&found);
 }
 
+static void read_json_text(struct apply *apply, const struct field *field,
+                           const struct yaml_node *node)
+{
+    char **member = (char **)(void *)(apply->owner + field->offset);
+    struct buffer text;
+
+    if (node->type != YAML_MAP) {
+        read_text(apply, field, node);
+        return;
+    }
+    buffer_init(&text, VALUE_LIMIT);
+    schema_json_text(node, &text);
+    if (buffer_ok(&text))
+        *member = buffer_detach(&text);
+    else
+        complain(apply, node->line, node->column, field->name,
+                 "over 64 KiB as JSON");
+    buffer_finish(&text);
+}
+
+static size_t count_items(const struct yaml_node *node)
+{
+    size_t count = 0;
+
+    for (const struct yaml_node *item = node->first; item; item = item->next)
+        count++;
+    return count;
+}
+
+static void read_items(struct apply *apply, const struct field *field,
+                       const struct yaml_node *node, struct schema_list *list)
+{
+    struct schema_map outer, inner;
+
+    schema_enter(apply->map, field->name, &outer);
+    list->items = mem_calloc(list->count, field->item_size);
+    for (size_t i = 0; i < list->count; i++, node = node->next) {
+        schema_enter_item(&outer, node, i, &inner);
+        if (!apply_map(&(struct apply){.map = &inner,
+                                       .owner = (char *)list->items +
+                                                i * field->item_size,
+                                       .problems = apply->problems}))
+            apply->ok = false;
+    }
+}
+
+static void read_list(struct apply *apply, const struct field *field,
+                      const struct yaml_node *node)
+{
+    struct schema_list *list =
+        (struct schema_list *)(void *)(apply->owner + field->offset);
+    size_t count = count_items(node);
+
+    if (yaml_is_null(node))
+        return;
+    if (node->type != YAML_LIST) {
+        refuse(apply, field, node, SCHEMA_MALFORMED);
+    } else if (count > (size_t)field->max) {
+        complain(apply, node->line, node->column, field->name,
+                 "%zu are too many: at most %lld", count,
+                 (long long)field->max);
+    } else if (count) {
+        list->count = count;
+        read_items(apply, field, node->first, list);
+    }
+}
+
 static void read_section(struct apply *apply, const struct field *field)
 {
     struct schema_map inner;
@@ -248,6 +325,12 @@ static void read_member(struct apply *apply, const struct field *field,
         break;
     case FIELD_TYPE_JSON:
         read_json(apply, field, node);
+        break;
+    case FIELD_TYPE_JSON_TEXT:
+        read_json_text(apply, field, node);
+        break;
+    case FIELD_TYPE_LIST:
+        read_list(apply, field, node);
         break;
     case FIELD_TYPE_SECTION:
         read_section(apply, field);
@@ -385,81 +468,6 @@ bool schema_apply(const struct schema_map *map, void *owner,
 {
     return apply_map(
         &(struct apply){.map = map, .owner = owner, .problems = problems});
-}
-
-void schema_release(const struct field *fields, void *owner)
-{
-    for (const struct field *field = fields; field->name; field++) {
-        char *member = (char *)owner + field->offset;
-
-        if (field->type == FIELD_TYPE_SECTION) {
-            schema_release(field->fields, member);
-        } else if (field->type == FIELD_TYPE_STRING ||
-                   field->type == FIELD_TYPE_PATH) {
-            free(*(char **)(void *)member);
-            *(char **)(void *)member = NULL;
-        } else if (field->type == FIELD_TYPE_JSON) {
-            json_decref(*(json_t **)(void *)member);
-            *(json_t **)(void *)member = NULL;
-        }
-    }
-}
-
-static bool text_equal(const char *a, const char *b)
-{
-    return a && b ? !strcmp(a, b) : a == b;
-}
-
-static bool member_equal(const struct field *field, const char *a,
-                         const char *b)
-{
-    switch (field->type) {
-    case FIELD_TYPE_STRING:
-    case FIELD_TYPE_PATH:
-        return text_equal(*(char *const *)(const void *)a,
-                          *(char *const *)(const void *)b);
-    case FIELD_TYPE_INT:
-    case FIELD_TYPE_MS:
-    case FIELD_TYPE_SIZE:
-    case FIELD_TYPE_TIMESTAMP:
-        return *(const int64_t *)(const void *)a ==
-               *(const int64_t *)(const void *)b;
-    case FIELD_TYPE_BOOL:
-        return *(const bool *)(const void *)a == *(const bool *)(const void *)b;
-    case FIELD_TYPE_CHOICE:
-        return *(const int *)(const void *)a == *(const int *)(const void *)b;
-    case FIELD_TYPE_JSON: {
-        json_t *x = *(json_t *const *)(const void *)a;
-        json_t *y = *(json_t *const *)(const void *)b;
-
-        return x && y ? json_equal(x, y) : x == y;
-    }
-    case FIELD_TYPE_SECTION:
-        return schema_equal(field->fields, a, b);
-    case FIELD_TYPE_NONE:
-    case FIELD_TYPE_PLANNED:
-    case FIELD_TYPE_MAP:
-    case FIELD_TYPE_NAME_OR_SECTION:
-        break;
-    }
-    return true;
-}
-
-static bool given_equal(const struct field *field, const char *a, const char *b)
-{
-    return !field->given ||
-           *(const bool *)(const void *)(a + field->given - 1) ==
-               *(const bool *)(const void *)(b + field->given - 1);
-}
-
-bool schema_equal(const struct field *fields, const void *a, const void *b)
-{
-    for (const struct field *field = fields; field->name; field++)
-        if (!given_equal(field, a, b) ||
-            !member_equal(field, (const char *)a + field->offset,
-                          (const char *)b + field->offset))
-            return false;
-    return true;
 }
 
 bool schema_complain(const struct schema_map *map, const char *name,

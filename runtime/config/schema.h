@@ -33,7 +33,10 @@ enum field_type {
     FIELD_TYPE_TIMESTAMP, // int64_t, ms since 1970: ISO 8601 or epoch seconds
     FIELD_TYPE_JSON,      // json_t *, owned: a map of anything (numbers,
                           // booleans and null by YAML 1.2's core schema)
+    FIELD_TYPE_JSON_TEXT, // char *, owned: a map of anything as JSON, or
+                          // JSON in a string, as it is
     FIELD_TYPE_SECTION,   // a map by `fields`, whose offsets start at `offset`
+    FIELD_TYPE_LIST,      // struct schema_list: maps by `fields`, `max` at most
     FIELD_TYPE_PLANNED,   // known, not implemented: refused by name
 
     // Read by the room that owns the table, which finds it by schema_find.
@@ -60,9 +63,15 @@ struct field {
     int64_t unset;         // what a number is then, and after it was refused
     int64_t min, max;      // of numbers, durations, sizes; both 0: any
     const struct choice *choices;
-    const struct field *fields; // of a section
+    const struct field *fields; // of a section, or of a list's items
+    size_t item_size;           // of a list
     size_t given;               // FIELD_GIVEN of a bool: the key was there
     const char *help;           // one sentence
+};
+
+struct schema_list {
+    void *items; // owned: an array of what the rows fill
+    size_t count;
 };
 
 /* A mismatch between row and member does not compile. */
@@ -82,6 +91,11 @@ struct field {
     FIELD(FIELD_TYPE_TIMESTAMP, int64_t, owner, member)
 #define FIELD_JSON(owner, member) \
     FIELD(FIELD_TYPE_JSON, struct json_t *, owner, member)
+#define FIELD_JSON_TEXT(owner, member) \
+    FIELD(FIELD_TYPE_JSON_TEXT, char *, owner, member)
+#define FIELD_LIST(owner, member, item, fields_)               \
+    FIELD(FIELD_TYPE_LIST, struct schema_list, owner, member), \
+        .fields = (fields_), .item_size = sizeof(item)
 #define FIELD_SECTION(fields_) .type = FIELD_TYPE_SECTION, .fields = (fields_)
 #define FIELD_PLANNED .type = FIELD_TYPE_PLANNED
 #define FIELD_GIVEN(owner, member) \
@@ -108,10 +122,13 @@ struct schema_map {
 bool schema_apply(const struct schema_map *map, void *owner,
                   struct problems *problems);
 
-/* The map that a member is, or an entry of it: node is NULL when it is not
- * there. */
+/* The map that a member is, or an item of a list, or an entry of a map of
+ * names: node is NULL when it is not there. */
 void schema_enter(const struct schema_map *outer, const char *name,
                   struct schema_map *inner);
+void schema_enter_item(const struct schema_map *list,
+                       const struct yaml_node *item, size_t index,
+                       struct schema_map *inner);
 void schema_enter_entry(const struct schema_map *outer,
                         const struct yaml_node *entry,
                         struct schema_map *inner);
@@ -127,7 +144,7 @@ bool schema_complain(const struct schema_map *map, const char *name,
                      struct problems *problems, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Free what schema_apply allocated in the struct (strings, JSON). */
+/* Free what schema_apply allocated in the struct (strings, JSON, lists). */
 void schema_release(const struct field *fields, void *owner);
 
 /* Do two structs of one table say the same? */

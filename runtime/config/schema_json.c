@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 
+#include "base/bytes.h"
+#include "base/json_write.h"
 #include "config/yaml.h"
 
 static const char digits[] = "0123456789";
@@ -134,4 +137,105 @@ json_t *schema_json(const struct yaml_node *node,
     if (!value)
         *wrong = node;
     return value;
+}
+
+// Text on its way out, and what stands at one byte of it.
+struct writer {
+    struct buffer *out;
+    size_t target;
+    int line, column;
+};
+
+static void note(struct writer *writer, int line, int column)
+{
+    if (writer->out->size > writer->target)
+        return;
+    writer->line = line;
+    writer->column = column;
+}
+
+// YAML allows what JSON does not: +1, 007, .5 and 1.
+static void put_decimal(struct buffer *out, const char *text)
+{
+    if (*text == '-')
+        buffer_append_char(out, '-');
+    text += *text == '-' || *text == '+';
+    while (*text == '0' && text[1] >= '0' && text[1] <= '9')
+        text++;
+    if (*text == '.')
+        buffer_append_char(out, '0');
+    for (; *text; text++) {
+        buffer_append_char(out, *text);
+        if (*text == '.' && (text[1] < '0' || text[1] > '9'))
+            buffer_append_char(out, '0');
+    }
+}
+
+static void put_plain(struct buffer *out, const struct yaml_node *node)
+{
+    const char *text = node->text;
+    int base = integer_base(text);
+
+    if (yaml_is_null(node))
+        buffer_append_text(out, "null");
+    else if (is_bool(text, true) || is_bool(text, false))
+        buffer_append_text(out, is_bool(text, true) ? "true" : "false");
+    else if (base == 10 || is_float(text))
+        put_decimal(out, text);
+    else if (base && strlen(text) <= 16)
+        json_put_int(out, strtoll(base == 8 ? text + 2 : text, NULL, base));
+    else if (base || is_special(text))
+        buffer_append_text(out, text);
+    else
+        json_put_string(out, bytes_of(text));
+}
+
+static void put_node(struct writer *writer, const struct yaml_node *node);
+
+static void put_children(struct writer *writer, const struct yaml_node *node)
+{
+    bool is_map = node->type == YAML_MAP;
+
+    buffer_append_char(writer->out, is_map ? '{' : '[');
+    for (const struct yaml_node *child = node->first; child;
+         child = child->next) {
+        if (child != node->first)
+            buffer_append_char(writer->out, ',');
+        if (is_map) {
+            note(writer, child->key_line, child->key_column);
+            json_put_string(writer->out, bytes_of(child->key));
+            buffer_append_char(writer->out, ':');
+        }
+        put_node(writer, child);
+    }
+    buffer_append_char(writer->out, is_map ? '}' : ']');
+}
+
+static void put_node(struct writer *writer, const struct yaml_node *node)
+{
+    note(writer, node->line, node->column);
+    if (node->type != YAML_SCALAR)
+        put_children(writer, node);
+    else if (node->quoted)
+        json_put_string(writer->out, bytes_of(node->text));
+    else
+        put_plain(writer->out, node);
+}
+
+void schema_json_text(const struct yaml_node *node, struct buffer *out)
+{
+    put_node(&(struct writer){.out = out, .target = SIZE_MAX}, node);
+}
+
+void schema_json_place(const struct yaml_node *node, size_t offset, int *line,
+                       int *column)
+{
+    struct buffer out;
+    struct writer writer = {.out = &out, .target = offset};
+
+    buffer_init(&out, (size_t)64 * 1024);
+    put_node(&writer, node);
+    *line = writer.line;
+    *column = writer.column;
+    buffer_finish(&out);
 }

@@ -8,6 +8,9 @@
 #ifndef POLLARD_SCHEMA_JSON_H
 #define POLLARD_SCHEMA_JSON_H
 
+#include <stddef.h>
+
+struct buffer;
 struct json_t;
 struct yaml_node;
 
@@ -15,5 +18,13 @@ struct yaml_node;
  * is that node. Caller decrefs. */
 struct json_t *schema_json(const struct yaml_node *node,
                            const struct yaml_node **wrong);
+
+/* The same as text, in which a number keeps its digits. What has no form in
+ * JSON stands there as it is. Finite as the tree is. */
+void schema_json_text(const struct yaml_node *node, struct buffer *out);
+
+/* Where in the file that stands which is written from byte `offset` on. */
+void schema_json_place(const struct yaml_node *node, size_t offset, int *line,
+                       int *column);
 
 #endif

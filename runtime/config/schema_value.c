@@ -102,7 +102,9 @@ static bool parse(const struct field *field, const struct yaml_node *node,
     case FIELD_TYPE_STRING:
     case FIELD_TYPE_PATH:
     case FIELD_TYPE_JSON:
+    case FIELD_TYPE_JSON_TEXT:
     case FIELD_TYPE_SECTION:
+    case FIELD_TYPE_LIST:
     case FIELD_TYPE_PLANNED:
     case FIELD_TYPE_MAP:
     case FIELD_TYPE_NAME_OR_SECTION:
@@ -150,6 +152,10 @@ const char *schema_value_kind(const struct field *field)
     case FIELD_TYPE_SECTION:
     case FIELD_TYPE_MAP:
         return "a mapping";
+    case FIELD_TYPE_JSON_TEXT:
+        return "a mapping, or JSON in a string";
+    case FIELD_TYPE_LIST:
+        return "a list of mappings";
     case FIELD_TYPE_NAME_OR_SECTION:
         return "a name or a mapping";
     case FIELD_TYPE_CHOICE:
@@ -220,6 +226,10 @@ void schema_value_range(const struct field *field, struct buffer *out)
         put_choices(field->choices, out);
     if (!field->min && !field->max)
         return;
+    if (field->type == FIELD_TYPE_LIST) {
+        buffer_printf(out, "at most %lld", (long long)field->max);
+        return;
+    }
     put_number(field, field->min, out);
     if (field->min == field->max)
         return;

@@ -139,7 +139,10 @@ const struct field trigger_config_fields[] = {
     {"function_response_types", FIELD_PLANNED,
      .help = "What a function's response means. A handler marks failed records "
              "through its host table instead."},
-    {"filter_criteria", FIELD_PLANNED, .help = "Which records are wanted."},
+    {"filter_criteria", FIELD_SECTION(filter_config_fields),
+     .offset = offsetof(struct trigger_config, filter_criteria),
+     .help = "Which records are wanted: those that one of the patterns "
+             "matches. The others never reach the handler."},
     {"parallelization_factor",
      FIELD_INT(struct trigger_config, parallelization_factor), .fallback = "1",
      .min = 1, .max = 10,

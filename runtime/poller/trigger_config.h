@@ -10,6 +10,7 @@
 
 #include "config/schema.h"
 #include "destination/destination_config.h"
+#include "filter/filter_config.h"
 #include "handler/handler_config.h"
 #include "source/source_config.h"
 
@@ -53,6 +54,7 @@ struct trigger_config {
         bool given; // on SQS: change visibility instead of leaving it
     } retry_backoff;
     struct destination_config destination_config;
+    struct filter_config filter_criteria;
 
     // function_response_types lists ReportBatchItemFailures: what a handler
     // responds is read. What it reports by fail_record counts in any case.

@@ -108,7 +108,7 @@ class CommandLine(Worker):
 
     def test_every_mistake_at_once(self):
         path = self.config("version: 1\ntriggers:\n  a:\n    source: {sqs: {queue: q}}\n    handler: none\n"
-                           "    batch_size: 20000\n    bath_size: 3\n    filter_criteria: {filters: []}\n")
+                           "    batch_size: 20000\n    bath_size: 3\n    kms_key_arn: k\n")
         done = self.command("validate", "-c", path)
         self.assertEqual(done.returncode, 78)
         for place in (":5:", ":6:", ":7:", ":8:"):

@@ -3,9 +3,9 @@
 # and the rooms below it.
 set -eu
 
-rooms="cli supervisor keeper poller destination handler source store local aws config record base"
+rooms="cli supervisor keeper poller destination filter handler source store local aws config record base"
 # Side by side on one storey: they know nothing of each other.
-storey="destination handler source store local"
+storey="destination filter handler source store local"
 
 position() {
     i=0

@@ -145,7 +145,7 @@ static void test_the_schema_knows_both_spellings(void **state)
     assert_true(
         json_is_false(json_object_get(trigger, "additionalProperties")));
     assert_non_null(
-        json_object_get(property(root, trigger, "filter_criteria"), "not"));
+        json_object_get(property(root, trigger, "kms_key_arn"), "not"));
     (void)property(root, trigger, "FunctionName");
     (void)property(root, trigger, "Handler");
     (void)property(root, property(root, trigger, "Source"), "EventSourceArn");
