@@ -236,6 +236,16 @@ static size_t block_cost(const char *at, uint8_t *high)
     return cost;
 }
 
+// What is left after whole blocks, as one more: filled up with what is free.
+static size_t rest_cost(const char *at, size_t size, uint8_t *high)
+{
+    char rest[BLOCK];
+
+    memset(rest, ' ', sizeof(rest));
+    memcpy(rest, at, size);
+    return block_cost(rest, high);
+}
+
 // The text as a JSON string: its exact size when it is UTF-8.
 static size_t text_size(struct bytes text)
 {
@@ -244,10 +254,8 @@ static size_t text_size(struct bytes text)
 
     for (; i + BLOCK <= text.size; i += BLOCK)
         size += block_cost(text.data + i, &high);
-    for (; i < text.size; i++) {
-        size += escape_cost((uint8_t)text.data[i]);
-        high |= (uint8_t)text.data[i];
-    }
+    if (i < text.size)
+        size += rest_cost(text.data + i, text.size - i, &high);
     if (high >= 0x80 && utf8_valid_size(text) < text.size)
         size += 2 * text.size; // each byte may become U+FFFD
     return size;
