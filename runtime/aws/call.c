@@ -55,6 +55,8 @@ void call_init(struct call *call, struct aws_request *request,
     buffer_init(&request->body, request->body.limit);
     buffer_init(&request->memory, request->memory.limit);
     call->request.path = call->path = mem_strdup(request->path);
+    if (request->stream)
+        call->request.max_attempts = 1;
     if (!call->request.max_attempts)
         call->request.max_attempts = aws_session_max_attempts(session);
     complete_body(&call->request);
@@ -224,7 +226,8 @@ static enum call_next answer_arrived(struct call *call,
     struct errors_finding finding;
 
     take_answer(call);
-    learn_clock(call, judge);
+    if (!lane_has_streamed(call->lane)) // its Date is of its beginning
+        learn_clock(call, judge);
     if (errors_find(
             &(struct errors_answer){.status = reply->status,
                                     .body = buffer_bytes(&reply->body),

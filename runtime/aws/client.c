@@ -37,6 +37,7 @@ struct aws_client {
     struct call *spare;      // owned; memory for the next call, or NULL
     const void **no_retries; // owned; owners whose calls are not tried again
     size_t no_retries_count;
+    bool has_streamed; // pieces were handed on since the last wait
 
     // Shared.
     atomic_bool woken;
@@ -122,6 +123,7 @@ static void launch(struct aws_client *client, struct call *call,
     call->reply.sent_ms = now_ms(client);
     lane_load(call->lane,
               &(struct lane_load){.request = &call->request,
+                                  .has_streamed = &client->has_streamed,
                                   .memory = &call->request.memory,
                                   .credentials = &user->credentials,
                                   .wall_ms = clock_wall_ms(client->clock) +
@@ -293,7 +295,8 @@ static void perform(struct aws_client *client)
 // kept for the next wait.
 static bool has_news(struct aws_client *client)
 {
-    return !TAILQ_EMPTY(&client->done) || atomic_load(&client->woken);
+    return !TAILQ_EMPTY(&client->done) || client->has_streamed ||
+           atomic_load(&client->woken);
 }
 
 static void drive(struct aws_client *client)
@@ -331,6 +334,7 @@ void aws_client_wait(struct aws_client *client, int64_t timeout_ms)
         sleep_until(client, deadline_ms);
         drive(client);
     }
+    client->has_streamed = false;
     (void)atomic_exchange(&client->woken, false);
 }
 
@@ -392,6 +396,21 @@ void aws_client_cancel(struct aws_client *client, const void *owner)
             if (call->request.owner == owner)
                 stop_call(client, call);
         }
+}
+
+void aws_client_resume(struct aws_client *client, const void *owner)
+{
+    struct call *call, *next;
+    CURLcode rc;
+
+    for (call = TAILQ_FIRST(&client->flying); call; call = next) {
+        next = TAILQ_NEXT(call, link);
+        if (call->request.owner != owner)
+            continue;
+        rc = lane_resume(call->lane);
+        if (rc != CURLE_OK)
+            land(client, call, rc);
+    }
 }
 
 void aws_client_no_more_retries(struct aws_client *client, const void *owner)

@@ -19,6 +19,10 @@
  * classified by AWS's code, never by the status alone (wire.md sections 1.7,
  * 2.9, 8.2).
  *
+ * A call may ask for its answer as a stream (request.stream): the pieces are
+ * handed on as they arrive, over HTTP/2 where TLS can agree on it, and the
+ * reply comes when the stream is over.
+ *
  * Threads: everything is the owner thread's, but for aws_client_wake.
  */
 #ifndef POLLARD_AWS_CLIENT_H
@@ -40,6 +44,22 @@ enum aws_protocol {
     AWS_QUERY,   // application/x-www-form-urlencoded
 };
 
+enum aws_piece {
+    AWS_PIECE_TAKEN,
+    AWS_PIECE_LATER, // nothing was taken: the transfer pauses, and the same
+                     // bytes come again after aws_client_resume
+};
+
+/* How a streamed answer is taken. Only a successful answer is a stream: what a
+ * server refuses comes back as a reply, like every call's. */
+struct aws_stream {
+    /* Called inside aws_client_wait, _push, _call and _resume. Must not call
+     * the client. */
+    enum aws_piece (*take)(void *owner, struct bytes piece);
+    int64_t silence_ms; // so long without a byte, whole seconds, and not
+                        // paused: the call fails. Instead of timeout_ms
+};
+
 struct aws_request {
     enum aws_service service;
     enum aws_protocol protocol;
@@ -49,11 +69,13 @@ struct aws_request {
     struct buffer memory;  // moved: to answer into; may be empty
     const char *path;      // NULL: "/". Copied. (Query on servers that want
                            // the queue's path)
-    int64_t timeout_ms;    // of one attempt, in all; 0: 30 s
-    unsigned max_attempts; // 0: AWS_MAX_ATTEMPTS, the profile's, or 3
-    bool is_long_poll;     // an empty bucket sleeps instead of failing at once
-    void *owner, *tag;     // come back with the reply
-    int kind;              // the owner's own enum, comes back too
+    const struct aws_stream *stream; // NULL: none. Borrowed. Such a call is
+                                     // tried once
+    int64_t timeout_ms;              // of one attempt, in all; 0: 30 s
+    unsigned max_attempts;           // 0: AWS_MAX_ATTEMPTS, the profile's, or 3
+    bool is_long_poll; // an empty bucket sleeps instead of failing at once
+    void *owner, *tag; // come back with the reply
+    int kind;          // the owner's own enum, comes back too
 };
 
 struct aws_reply {
@@ -102,6 +124,10 @@ void aws_reply_finish(struct aws_reply *reply);
 
 /* End the owner's calls now; their replies come with ERROR_STOPPED. */
 void aws_client_cancel(struct aws_client *client, const void *owner);
+
+/* Let the owner's paused streams go on. Hands on what waits before it returns.
+ */
+void aws_client_resume(struct aws_client *client, const void *owner);
 
 /* Stop retrying for this owner: what fails from now on comes back at once. */
 void aws_client_no_more_retries(struct aws_client *client, const void *owner);

@@ -34,6 +34,13 @@ struct lane {
     long receive_size;
     size_t expected_size; // of an answer's body, by those before
 
+    // Of an answer that is a stream.
+    const struct aws_stream *stream; // borrowed; NULL: it is none
+    void *taker;
+    bool *client_has_streamed; // borrowed
+    bool has_streamed, is_paused;
+    bool is_set_to_stream; // the handle
+
     struct answer answer;
     char detail[CURL_ERROR_SIZE];
 };
@@ -177,14 +184,73 @@ static void set_url(struct lane *lane, const struct endpoint *endpoint,
     curl_easy_setopt(lane->easy, CURLOPT_URL, lane->url);
 }
 
+static bool is_success(const struct lane *lane)
+{
+    long status = 0;
+
+    (void)curl_easy_getinfo(lane->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status >= 200 && status < 300;
+}
+
+// CURLOPT_WRITEFUNCTION of a stream.
+static size_t on_piece(char *data, size_t unit, size_t count, void *context)
+{
+    struct lane *lane = context;
+
+    if (!is_success(lane))
+        return answer_on_body(data, unit, count, &lane->answer);
+    if (lane->stream->take(lane->taker, (struct bytes){data, count}) ==
+        AWS_PIECE_LATER) {
+        lane->is_paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    lane->has_streamed = *lane->client_has_streamed = true;
+    return count;
+}
+
+// HTTP/2 has streams of its own and slows a sender down by itself; for short
+// calls it has nothing to offer.
+static void set_to_stream(struct lane *lane, bool on)
+{
+    long seconds = on ? (long)((lane->stream->silence_ms + 999) / 1000) : 0;
+
+    curl_easy_setopt(lane->easy, CURLOPT_LOW_SPEED_TIME, seconds);
+    if (on == lane->is_set_to_stream)
+        return;
+    lane->is_set_to_stream = on;
+    curl_easy_setopt(lane->easy, CURLOPT_LOW_SPEED_LIMIT, on ? 1L : 0L);
+    curl_easy_setopt(lane->easy, CURLOPT_HTTP_VERSION,
+                     on ? (long)CURL_HTTP_VERSION_2TLS
+                        : (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(lane->easy, CURLOPT_WRITEFUNCTION,
+                     on ? on_piece : answer_on_body);
+    curl_easy_setopt(lane->easy, CURLOPT_WRITEDATA,
+                     on ? (void *)lane : (void *)&lane->answer);
+}
+
+static void set_stream(struct lane *lane, const struct lane_load *load)
+{
+    lane->stream = load->request->stream;
+    lane->taker = load->request->owner;
+    lane->client_has_streamed = load->has_streamed;
+    lane->has_streamed = lane->is_paused = false;
+    if (lane->stream || lane->is_set_to_stream)
+        set_to_stream(lane, lane->stream != NULL);
+}
+
+#define NO_TIMEOUT_MS INT64_MAX
+
 static void set_timeout(struct lane *lane, int64_t timeout_ms)
 {
+    if (lane->stream)
+        timeout_ms = NO_TIMEOUT_MS;
     if (timeout_ms <= 0)
         timeout_ms = DEFAULT_TIMEOUT_MS;
     if (timeout_ms == lane->timeout_ms)
         return;
     lane->timeout_ms = timeout_ms;
-    curl_easy_setopt(lane->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    curl_easy_setopt(lane->easy, CURLOPT_TIMEOUT_MS,
+                     timeout_ms == NO_TIMEOUT_MS ? 0L : (long)timeout_ms);
 }
 
 // A long poll holds its buffer all the time, so an idle queue's is small. What
@@ -193,10 +259,11 @@ static void set_receive_size(struct lane *lane)
 {
     long size = 64 * 1024;
 
-    if (lane->expected_size < 4 * 1024)
-        size = 2 * 1024;
-    else if (lane->expected_size < 32 * 1024)
+    if (lane->stream ||
+        (lane->expected_size >= 4 * 1024 && lane->expected_size < 32 * 1024))
         size = 16 * 1024;
+    else if (lane->expected_size < 4 * 1024)
+        size = 2 * 1024;
     if (size == lane->receive_size)
         return;
     lane->receive_size = size;
@@ -215,6 +282,7 @@ void lane_load(struct lane *lane, const struct lane_load *load)
                  aws_session_response_limit(lane->session));
     lane->detail[0] = '\0';
     set_url(lane, endpoint, path);
+    set_stream(lane, load);
     set_timeout(lane, request->timeout_ms);
     set_receive_size(lane);
     build_headers(
@@ -292,6 +360,19 @@ void lane_take_body(struct lane *lane, struct buffer *body)
     if (body->size > lane->expected_size)
         lane->expected_size = body->size;
     buffer_init(&lane->answer.body, body->limit);
+}
+
+bool lane_has_streamed(const struct lane *lane)
+{
+    return lane->has_streamed;
+}
+
+CURLcode lane_resume(struct lane *lane)
+{
+    if (!lane->is_paused)
+        return CURLE_OK;
+    lane->is_paused = false;
+    return curl_easy_pause(lane->easy, CURLPAUSE_CONT);
 }
 
 const char *lane_detail(const struct lane *lane)

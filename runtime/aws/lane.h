@@ -31,8 +31,9 @@ CURL *lane_easy(const struct lane *lane);
 struct lane *lane_of(CURL *easy);
 
 struct lane_load {
-    const struct aws_request *request;     // borrowed until the transfer ends
-    struct buffer *memory;                 // taken over, for the answer
+    const struct aws_request *request; // borrowed until the transfer ends
+    struct buffer *memory;             // taken over, for the answer
+    bool *has_streamed; // borrowed; set when a piece of a stream was taken
     const struct credentials *credentials; // for the duration of the call
     int64_t wall_ms;                       // of the server's clock
     void *owner;                           // comes back from lane_owner
@@ -45,6 +46,13 @@ void *lane_owner(const struct lane *lane);
 /* What has arrived; the lane's. */
 const struct answer *lane_answer(const struct lane *lane);
 void lane_take_body(struct lane *lane, struct buffer *body);
+
+/* A stream was handed on, at least a piece of it. */
+bool lane_has_streamed(const struct lane *lane);
+
+/* Let a stream that its taker paused go on. What waits is handed on before this
+ * returns. */
+CURLcode lane_resume(struct lane *lane);
 
 /* libcurl's own words on what went wrong, or "". */
 const char *lane_detail(const struct lane *lane);
