@@ -43,7 +43,9 @@ struct outcome {
     bool *failed; // owned; NULL, or one flag a record
     size_t failed_count;
     bool invalid_report; // it named a record that is not in the batch: the
-                         // whole batch failed
+                         // whole batch failed, `invalid_why`
+    char invalid_why[80];
+    bool response_too_large; // its last response was refused: the same
     char reason[256];    // why it failed, for the log; may be empty
     bool has_response;
     struct buffer response; // owned; response payload, may be empty

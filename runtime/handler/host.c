@@ -1,6 +1,7 @@
 #include "handler/host.h"
 
 #include <pthread.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -94,13 +95,28 @@ static int64_t host_remaining_ms(const struct pollard_batch *batch)
                           INT64_MAX);
 }
 
+// A handler that does not look at the result must not lose what it meant.
+static int refuse_report(struct host_call *call, size_t index)
+{
+    struct outcome *outcome = &call->invocation->outcome;
+
+    if (!outcome->invalid_report)
+        (void)snprintf(outcome->invalid_why, sizeof(outcome->invalid_why),
+                       "fail_record(%zu) of a batch of %zu", index,
+                       call->invocation->count);
+    outcome->invalid_report = true;
+    return -1;
+}
+
 static int host_fail_record(const struct pollard_batch *batch, size_t index)
 {
     struct host_call *call = host_call_of(batch);
     struct outcome *outcome;
 
-    if (!call || index >= call->invocation->count)
+    if (!call)
         return -1;
+    if (index >= call->invocation->count)
+        return refuse_report(call, index);
     outcome = &call->invocation->outcome;
     if (!outcome->failed)
         outcome->failed =
@@ -130,14 +146,17 @@ static int host_respond(const struct pollard_batch *batch, const void *json,
                         size_t size)
 {
     struct host_call *call = host_call_of(batch);
-    struct buffer *response;
+    struct outcome *outcome;
 
-    if (!call || (!json && size) || size > HOST_CALL_RESPONSE_LIMIT)
+    if (!call || (!json && size))
         return -1;
-    call->invocation->outcome.has_response = true;
-    response = &call->invocation->outcome.response;
-    buffer_clear(response);
-    buffer_append(response, json, size);
+    outcome = &call->invocation->outcome;
+    outcome->response_too_large = size > HOST_CALL_RESPONSE_LIMIT;
+    if (outcome->response_too_large)
+        return -1;
+    outcome->has_response = true;
+    buffer_clear(&outcome->response);
+    buffer_append(&outcome->response, json, size);
     return 0;
 }
 

@@ -108,6 +108,8 @@ static void test_single_records_fail_once(void **state)
     assert_false(outcome->failed[0]);
     assert_true(outcome->failed[1]);
     assert_false(outcome->failed[2]);
+    assert_true(outcome->invalid_report);
+    assert_string_equal(outcome->invalid_why, "fail_record(3) of a batch of 3");
     shipment_destroy(shipment);
 }
 
@@ -282,10 +284,29 @@ static int respond_twice(const struct pollard_host *host,
 static void test_the_last_good_response_wins(void **state)
 {
     struct shipment *shipment = run_script(respond_twice, NULL, false);
-    const struct buffer *response = &shipment->invocation.outcome.response;
+    const struct outcome *outcome = &shipment->invocation.outcome;
 
     (void)state;
-    assert_true(bytes_equal(buffer_bytes(response), BYTES("{}")));
+    assert_true(bytes_equal(buffer_bytes(&outcome->response), BYTES("{}")));
+    assert_true(outcome->response_too_large); // and nobody took it back
+    shipment_destroy(shipment);
+}
+
+static int respond_smaller(const struct pollard_host *host,
+                           const struct pollard_batch *batch, void *context)
+{
+    (void)respond_twice(host, batch, context);
+    return host->respond(batch, "null", 4);
+}
+
+static void test_a_smaller_response_makes_up_for_a_large_one(void **state)
+{
+    struct shipment *shipment = run_script(respond_smaller, NULL, false);
+    const struct outcome *outcome = &shipment->invocation.outcome;
+
+    (void)state;
+    assert_true(bytes_equal(buffer_bytes(&outcome->response), BYTES("null")));
+    assert_false(outcome->response_too_large);
     shipment_destroy(shipment);
 }
 
@@ -484,6 +505,7 @@ int main(void)
         HOST_TEST(test_emit_needs_a_destination),
         HOST_TEST(test_emit_is_bounded),
         HOST_TEST(test_the_last_good_response_wins),
+        HOST_TEST(test_a_smaller_response_makes_up_for_a_large_one),
         HOST_TEST(test_attributes_by_name),
         HOST_TEST(test_the_event_is_made_for_each_batch),
         HOST_TEST(test_an_event_over_6_mib_is_refused),

@@ -101,15 +101,19 @@ struct pollard_host {
     int64_t (*remaining_ms)(const struct pollard_batch *batch);
 
     /* This record failed, the others are as handle()'s result says. Twice is
-     * once. Returns 0, or -1 when index is not below count. */
+     * once. Returns 0; or -1 when index is not below count, and then the whole
+     * batch fails. */
     int (*fail_record)(const struct pollard_batch *batch, size_t index);
 
     /* Why the batch failed, for the log, in up to 255 bytes; handle() then
      * returns non-zero. The last call wins. */
     void (*fail_reason)(const struct pollard_batch *batch, const char *message);
 
-    /* The response payload, as a Lambda function would return it. The last
-     * call wins. Returns 0, or -1 when over 6 MiB (the one before stays). */
+    /* The response payload, as a Lambda function would return it; with
+     * `function_response_types: [ReportBatchItemFailures]` its list of failures
+     * counts beside fail_record's. The last call wins. Returns 0; or -1 when
+     * over 6 MiB, and then the whole batch fails unless a smaller one follows.
+     */
     int (*respond)(const struct pollard_batch *batch, const void *json,
                    size_t size);
 

@@ -1,0 +1,77 @@
+#include "poller/id_index.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "poller/batch.h"
+#include "record/record.h"
+
+// FNV-1a. The ids in the table are made by the service, so nobody can choose
+// ones that collide; a handler's list only looks up.
+static uint64_t hash_id(struct bytes id)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+
+    for (size_t i = 0; i < id.size; i++)
+        hash = (hash ^ (unsigned char)id.data[i]) * 0x100000001b3u;
+    return hash ^ (hash >> 32);
+}
+
+void id_index_init(struct id_index *index, const struct batch *batch)
+{
+    *index = (struct id_index){.batch = batch};
+}
+
+void id_index_finish(struct id_index *index)
+{
+    free(index->slots);
+    free(index->same);
+    id_index_init(index, index->batch);
+}
+
+/* Where this id is, or would be. */
+static size_t *slot_of(const struct id_index *index, struct bytes id)
+{
+    size_t at = (size_t)hash_id(id) & (index->slot_count - 1);
+
+    while (index->slots[at] != ID_INDEX_NONE &&
+           !bytes_equal(index->batch->records[index->slots[at]]->id, id))
+        at = (at + 1) & (index->slot_count - 1);
+    return &index->slots[at];
+}
+
+/* From the last to the first, so that each chain is in the batch's order. */
+static void build(struct id_index *index)
+{
+    size_t count = index->batch->count;
+
+    index->slot_count = 8;
+    while (index->slot_count < 2 * count)
+        index->slot_count *= 2;
+    index->slots = mem_calloc(index->slot_count, sizeof(*index->slots));
+    index->same = mem_calloc(count ? count : 1, sizeof(*index->same));
+    for (size_t i = 0; i < index->slot_count; i++)
+        index->slots[i] = ID_INDEX_NONE;
+    for (size_t i = count; i-- > 0;) {
+        size_t *slot = slot_of(index, index->batch->records[i]->id);
+
+        index->same[i] = *slot;
+        *slot = i;
+    }
+}
+
+size_t id_index_find(struct id_index *index, struct bytes id)
+{
+    if (!index->slot_count)
+        build(index);
+    return *slot_of(index, id);
+}
+
+size_t id_index_take_next(struct id_index *index, size_t record)
+{
+    size_t next = index->same[record];
+
+    index->same[record] = ID_INDEX_NONE;
+    return next;
+}
