@@ -25,6 +25,7 @@ void lease_row_finish(struct lease_row *row)
     free(row->owner);
     free(row->wanted_by);
     free(row->checkpoint);
+    free(row->window);
     free(row->parents);
     *row = (struct lease_row){0};
 }

@@ -27,6 +27,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
+
 struct clock;
 struct error;
 struct store;
@@ -58,8 +60,11 @@ struct lease_row {
     char *wanted_by;      // owned; or NULL
     int64_t epoch, ver;
     enum lease_state state;
-    char *checkpoint; // owned; sequence number or TRIM_HORIZON, LATEST,
-                      // AT_TIMESTAMP, SHARD_END
+    char *checkpoint; // owned; as record/sequence.h writes it, or
+                      // TRIM_HORIZON, LATEST, AT_TIMESTAMP, SHARD_END
+    char *window;     // owned; the tumbling window that is open, as it was
+                      // written; NULL: none. Of a lease just granted alone: a
+                      // listing leaves it out, for it may be large
     int64_t start_timestamp_ms; // what LATEST and AT_TIMESTAMP mean
     char *parents;              // owned; JSON array of shard ids
 };
@@ -98,11 +103,15 @@ struct lease_token { // what an owner writes with
 
 struct checkpoint_write {
     struct lease_token lease;
-    const char *sequence;     // digits
+    const char *sequence;     // as record/sequence.h writes it
+    bool sets_window;         // else the stored window stays as it is
+    struct bytes window;      // UTF-8 text; empty: none is open
     enum store_result result; // out; CONFLICT: the stored one is later, or this
-                              // is no number
+                              // is no sequence. Then the window stays, too
     bool is_wanted;           // out: somebody asks for this lease
 };
+
+#define STORE_WINDOW_LIMIT (1024u * 1024 + 4096) // bytes of a window
 
 struct store_options {
     const char *path;        // SQLite file
@@ -154,8 +163,8 @@ enum store_result store_lease_list(struct store *store, const char *stream,
 enum store_result store_lease_acquire(struct store *store, const char *stream,
                                       struct lease_claim *claims, size_t count,
                                       struct error *err);
-/* Many checkpoints in one transaction; each result stands in its write. The
- * return value is OK when the transaction committed. */
+/* Many checkpoints in one transaction, each with its window; each result stands
+ * in its write. The return value is OK when the transaction committed. */
 enum store_result store_lease_checkpoint(struct store *store,
                                          struct checkpoint_write *writes,
                                          size_t count, struct error *err);

@@ -1,29 +1,24 @@
-#include <ctype.h>
+#include <assert.h>
 
 #include "base/error.h"
+#include "record/sequence.h"
 #include "store/store.h"
 #include "store/store_sqlite.h"
 
-static bool is_number(const char *text)
-{
-    const char *c = text;
-
-    while (isdigit((unsigned char)*c))
-        c++;
-    return c > text && !*c;
-}
-
+/* What a statement has no use for is not bound. */
 static sqlite3_stmt *statement_for(struct store *store,
                                    enum store_statement_id id,
-                                   const struct checkpoint_write *write)
+                                   const struct checkpoint_write *write,
+                                   const struct sequence *sequence)
 {
     sqlite3_stmt *stmt = store_statement(store, id);
 
     store_bind_text(stmt, ":stream", write->lease.stream);
     store_bind_text(stmt, ":shard", write->lease.shard);
     store_bind_int(stmt, ":epoch", write->lease.epoch);
-    store_bind_text(stmt, ":ckpt", write->sequence);
-    store_bind_int(stmt, ":sub", 0);
+    store_bind_bytes(stmt, ":ckpt", sequence->digits);
+    store_bind_int(stmt, ":sub", sequence->subs);
+    store_bind_bytes(stmt, ":window", write->window);
     return stmt;
 }
 
@@ -44,21 +39,40 @@ static enum store_result ask(struct store *store, sqlite3_stmt *stmt,
     return rc == SQLITE_ROW ? found : missing;
 }
 
+static enum store_result write_window(struct store *store,
+                                      const struct checkpoint_write *write,
+                                      const struct sequence *sequence,
+                                      struct error *err)
+{
+    enum store_statement_id id =
+        write->window.size ? LEASE_WINDOW_PUT : LEASE_WINDOW_DROP;
+    enum store_result result;
+
+    assert(write->window.size <= STORE_WINDOW_LIMIT);
+    result = store_change(store, "write window",
+                          statement_for(store, id, write, sequence), err);
+    return result == STORE_CONFLICT ? STORE_OK : result;
+}
+
 /* Inside a transaction. UNAVAILABLE ends it. */
 static enum store_result write_one(struct store *store,
                                    struct checkpoint_write *write,
                                    struct error *err)
 {
+    struct sequence sequence;
     enum store_result result;
 
-    if (!is_number(write->sequence))
+    if (!sequence_parse(bytes_of(write->sequence), &sequence))
         return STORE_CONFLICT;
-    result = ask(store, statement_for(store, LEASE_CHECKPOINT, write), write,
-                 STORE_OK, STORE_CONFLICT, err);
+    result =
+        ask(store, statement_for(store, LEASE_CHECKPOINT, write, &sequence),
+            write, STORE_OK, STORE_CONFLICT, err);
+    if (result == STORE_OK && write->sets_window)
+        return write_window(store, write, &sequence, err);
     if (result != STORE_CONFLICT)
         return result;
-    return ask(store, statement_for(store, LEASE_OWNED, write), write,
-               STORE_CONFLICT, STORE_FENCED, err);
+    return ask(store, statement_for(store, LEASE_OWNED, write, &sequence),
+               write, STORE_CONFLICT, STORE_FENCED, err);
 }
 
 enum store_result store_lease_checkpoint(struct store *store,

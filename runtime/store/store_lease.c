@@ -43,10 +43,26 @@ static void read_row(sqlite3_stmt *stmt, struct lease_row *row)
     };
 }
 
-/* A statement that returns the row it changed. OK fills row. */
-static enum store_result change_one(struct store *store, const char *what,
-                                    sqlite3_stmt *stmt, struct lease_row *row,
-                                    struct error *err)
+/* Inside a transaction that was granted the row: the window that is open. */
+static enum store_result read_window(struct store *store, struct lease_row *row,
+                                     struct error *err)
+{
+    sqlite3_stmt *stmt =
+        lease_statement(store, LEASE_WINDOW_GET, row->stream, row->shard);
+    int rc = sqlite3_step(stmt);
+
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        return store_failure(store, "read window", err);
+    if (rc == SQLITE_ROW)
+        row->window = store_column_text(stmt, 0);
+    (void)sqlite3_reset(stmt);
+    return STORE_OK;
+}
+
+/* A statement that grants a lease and returns its row. OK fills row. */
+static enum store_result grant(struct store *store, const char *what,
+                               sqlite3_stmt *stmt, struct lease_row *row,
+                               struct error *err)
 {
     int rc = sqlite3_step(stmt);
 
@@ -55,7 +71,7 @@ static enum store_result change_one(struct store *store, const char *what,
     if (rc == SQLITE_ROW)
         read_row(stmt, row);
     (void)sqlite3_reset(stmt);
-    return rc == SQLITE_ROW ? STORE_OK : STORE_CONFLICT;
+    return rc == SQLITE_ROW ? read_window(store, row, err) : STORE_CONFLICT;
 }
 
 /* Inside a transaction. */
@@ -125,7 +141,7 @@ static enum store_result acquire_each(struct store *store, const char *stream,
             lease_statement(store, LEASE_ACQUIRE, stream, claim->shard);
 
         store_bind_int(stmt, ":ver", claim->seen_ver);
-        claim->result = change_one(store, "acquire", stmt, &claim->row, err);
+        claim->result = grant(store, "acquire", stmt, &claim->row, err);
         if (claim->result == STORE_UNAVAILABLE)
             return STORE_UNAVAILABLE;
     }
@@ -190,7 +206,7 @@ enum store_result store_lease_take_forced(struct store *store,
     stmt = lease_statement(store, LEASE_TAKE_FORCED, stream, shard);
     store_bind_text(stmt, ":owner", owner);
     store_bind_int(stmt, ":epoch", owner_epoch);
-    result = change_one(store, "take", stmt, &taken, err);
+    result = grant(store, "take", stmt, &taken, err);
     result = store_end(store, "take", result, err);
     if (result == STORE_OK)
         *row = taken;
@@ -212,12 +228,34 @@ enum store_result store_lease_release(struct store *store,
         store, "release", token_statement(store, LEASE_RELEASE, lease), err));
 }
 
+/* Inside a transaction: the shard's last state, and no window stays open. */
+static enum store_result close_lease(struct store *store, const char *what,
+                                     enum store_statement_id id,
+                                     const struct lease_token *lease,
+                                     struct error *err)
+{
+    enum store_result result =
+        store_change(store, what, token_statement(store, id, lease), err);
+
+    if (result != STORE_OK)
+        return fenced(result);
+    result = store_change(
+        store, what,
+        lease_statement(store, LEASE_WINDOW_DROP, lease->stream, lease->shard),
+        err);
+    return result == STORE_CONFLICT ? STORE_OK : result;
+}
+
 enum store_result store_lease_lost(struct store *store,
                                    const struct lease_token *lease,
                                    struct error *err)
 {
-    return fenced(store_write(
-        store, "lost", token_statement(store, LEASE_SET_LOST, lease), err));
+    enum store_result result = store_begin(store, "lost", err);
+
+    if (result != STORE_OK)
+        return result;
+    result = close_lease(store, "lost", LEASE_SET_LOST, lease, err);
+    return store_end(store, "lost", result, err);
 }
 
 enum store_result store_lease_end(struct store *store,
@@ -231,9 +269,8 @@ enum store_result store_lease_end(struct store *store,
         return result;
     result = insert(store, lease->stream, children, count, err);
     if (result == STORE_OK)
-        result = store_change(store, "end",
-                              token_statement(store, LEASE_END, lease), err);
-    return store_end(store, "end", fenced(result), err);
+        result = close_lease(store, "end", LEASE_END, lease, err);
+    return store_end(store, "end", result, err);
 }
 
 enum store_result store_lease_collect(struct store *store, const char *stream,

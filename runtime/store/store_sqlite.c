@@ -13,7 +13,7 @@
 #include "base/mem.h"
 
 #define APPLICATION_ID 0x706f6c6c // "poll"; file(1) shows it
-#define VERSION 1                 // of the schema, in user_version
+#define VERSION 2                 // of the schema, in user_version
 
 #define CALL_TIMEOUT_MS 2000 // at the most; leases.md section 4.4
 #define WAL_TRIES 100
@@ -97,6 +97,15 @@ void store_bind_text(sqlite3_stmt *stmt, const char *name, const char *text)
 
     if (index)
         (void)sqlite3_bind_text(stmt, index, text, -1, SQLITE_STATIC);
+}
+
+void store_bind_bytes(sqlite3_stmt *stmt, const char *name, struct bytes text)
+{
+    int index = sqlite3_bind_parameter_index(stmt, name);
+
+    if (index)
+        (void)sqlite3_bind_text64(stmt, index, text.data, text.size,
+                                  SQLITE_STATIC, SQLITE_UTF8);
 }
 
 void store_bind_int(sqlite3_stmt *stmt, const char *name, int64_t number)
@@ -252,30 +261,29 @@ static bool read_number(struct store *store, const char *sql, int64_t *number,
     return ok;
 }
 
-/* What is in the file: nothing, our schema, or somebody else's things, which
- * are not to be touched. Inside a transaction: another process may be creating
- * the schema in this moment. */
-static bool check_identity(struct store *store, bool *is_empty,
+/* What is in the file: nothing (version 0), our schema, or somebody else's
+ * things, which are not to be touched. Inside a transaction: another process
+ * may be creating the schema in this moment. */
+static bool check_identity(struct store *store, int64_t *version,
                            struct error *err)
 {
-    int64_t application, version, tables;
+    int64_t application, tables;
 
     if (!read_number(store, "PRAGMA application_id", &application, err) ||
-        !read_number(store, "PRAGMA user_version", &version, err) ||
+        !read_number(store, "PRAGMA user_version", version, err) ||
         !read_number(store, "SELECT count(*) FROM sqlite_master", &tables, err))
         return false;
-    *is_empty = !application && !version && !tables;
-    if (*is_empty)
+    if (!application && !*version && !tables)
         return true;
     if (application != APPLICATION_ID)
         return error_set(err, ERROR_INVALID,
                          "store %s: is a database of another program",
                          store->path);
-    if (version != VERSION)
+    if (*version < 1 || *version > VERSION)
         return error_set(err, ERROR_INVALID,
                          "store %s: has version %lld, written by a newer "
                          "pollard; this one knows version %d",
-                         store->path, (long long)version, VERSION);
+                         store->path, (long long)*version, VERSION);
     return true;
 }
 
@@ -310,21 +318,27 @@ static bool transact(struct store *store, const char *begin,
 
 static bool is_ours_or_empty(struct store *store, struct error *err)
 {
-    bool is_empty;
+    int64_t version;
 
-    return check_identity(store, &is_empty, err);
+    return check_identity(store, &version, err);
 }
 
-static bool create_schema(struct store *store, struct error *err)
+/* From whatever version the file has, one step after the other. */
+static bool bring_schema(struct store *store, struct error *err)
 {
-    AUTO_FREE char *sql = mem_printf("%s"
-                                     "PRAGMA application_id=%d;"
-                                     "PRAGMA user_version=%d;",
-                                     store_schema, APPLICATION_ID, VERSION);
-    bool is_empty;
+    AUTO_FREE char *mark =
+        mem_printf("PRAGMA application_id=%d; PRAGMA user_version=%d;",
+                   APPLICATION_ID, VERSION);
+    int64_t version;
 
-    return check_identity(store, &is_empty, err) &&
-           (!is_empty || execute(store, sql, err));
+    if (!check_identity(store, &version, err))
+        return false;
+    if (version == VERSION)
+        return true;
+    for (; version < VERSION; version++)
+        if (!execute(store, store_schema_steps[version], err))
+            return false;
+    return execute(store, mark, err);
 }
 
 static void resolve_path(struct store *store)
@@ -365,7 +379,7 @@ bool store_sqlite_open(struct store *store, struct error *err)
                          store->path);
     return use_wal(store, err) &&
            execute(store, "PRAGMA synchronous=FULL", err) &&
-           transact(store, "BEGIN IMMEDIATE", create_schema, err);
+           transact(store, "BEGIN IMMEDIATE", bring_schema, err);
 }
 
 bool store_sqlite_is_in_place(const struct store *store)

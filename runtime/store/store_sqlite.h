@@ -45,6 +45,7 @@ bool store_sqlite_is_in_place(const struct store *store);
  * and store_failure says why. */
 sqlite3_stmt *store_statement(struct store *store, enum store_statement_id id);
 void store_bind_text(sqlite3_stmt *stmt, const char *name, const char *text);
+void store_bind_bytes(sqlite3_stmt *stmt, const char *name, struct bytes text);
 void store_bind_int(sqlite3_stmt *stmt, const char *name, int64_t number);
 
 /* Copy a text column. NULL for NULL. Caller frees. */

@@ -11,20 +11,23 @@
 #define THIS_LEASE "app=:app AND stream=:stream AND shard=:shard"
 #define OURS THIS_LEASE " AND owner=:me AND epoch=:epoch AND state=" OPEN
 
-#define LEASE_COLUMNS                                            \
-    "stream, shard, owner, wanted_by, epoch, ver, state, ckpt, " \
-    "start_timestamp_ms, parents"
+#define LEASE_COLUMNS                                      \
+    "stream, shard, owner, wanted_by, epoch, ver, state, " \
+    "CASE ckpt_sub WHEN 0 THEN ckpt"                       \
+    " ELSE ckpt || ':' || ckpt_sub END, start_timestamp_ms, parents"
 
 /* Sequence numbers are decimal numbers of any length: compared by length, then
  * by digits, without leading zeros. Sentinels are before every number. */
 #define IS_NUMBER(value) "substr(" value ",1,1) BETWEEN '0' AND '9'"
 #define ORDER_OF(value) "length(ltrim(" value ",'0')), ltrim(" value ",'0')"
+/* Of its sub-records so many are handled; all of them, 0, is the most. */
+#define ORDER_OF_SUB(value) "(" value "-1) & 4294967295"
 
 /*
  * seen and ended_at are wall clocks, for people and for collecting what is
  * long past; no decision between workers uses them.
  */
-const char *const store_schema =
+const char *const store_schema_steps[] = {
     "CREATE TABLE session("
     "  app TEXT NOT NULL, sid TEXT NOT NULL,"
     "  beat INTEGER NOT NULL DEFAULT 0, asks INTEGER NOT NULL DEFAULT 0,"
@@ -41,7 +44,15 @@ const char *const store_schema =
     "  parents TEXT NOT NULL DEFAULT '[]',"
     "  children TEXT NOT NULL DEFAULT '[]',"
     "  ended_at INTEGER,"
-    "  PRIMARY KEY(app, stream, shard)) WITHOUT ROWID;";
+    "  PRIMARY KEY(app, stream, shard)) WITHOUT ROWID;",
+
+    // In a table of its own: a lease's row is written all the time, and the
+    // text of a window may have a megabyte.
+    "CREATE TABLE lease_window("
+    "  app TEXT NOT NULL, stream TEXT NOT NULL, shard TEXT NOT NULL,"
+    "  text TEXT NOT NULL,"
+    "  PRIMARY KEY(app, stream, shard));",
+};
 
 const char *const store_statements[STORE_STATEMENT_COUNT] = {
     [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -94,11 +105,21 @@ const char *const store_statements[STORE_STATEMENT_COUNT] = {
         " RETURNING " LEASE_COLUMNS,
     [LEASE_CHECKPOINT] =
         "UPDATE lease SET ckpt=:ckpt, ckpt_sub=:sub, ver=ver+1 WHERE " OURS
-        "  AND (NOT " IS_NUMBER("ckpt") " OR (" ORDER_OF(
-            "ckpt") ", ckpt_sub)"
-                    "   <= (" ORDER_OF(":ckpt") ", :sub))"
+        "  AND (NOT " IS_NUMBER(
+            "ckpt") " OR"
+                    "   (" ORDER_OF("ckpt") "," ORDER_OF_SUB(
+                        "ckpt_sub") ") <="
+                                    "   (" ORDER_OF(":ckpt") "," ORDER_OF_SUB(
+                                        ":sub") "))"
                                                 " RETURNING wanted_by",
     [LEASE_OWNED] = "SELECT wanted_by FROM lease WHERE " OURS,
+    // These three in a transaction that has changed the lease itself.
+    [LEASE_WINDOW_GET] = "SELECT text FROM lease_window WHERE " THIS_LEASE,
+    [LEASE_WINDOW_PUT] = "INSERT INTO lease_window(app, stream, shard, text)"
+                         " VALUES(:app, :stream, :shard, :window)"
+                         " ON CONFLICT(app, stream, shard)"
+                         " DO UPDATE SET text=excluded.text",
+    [LEASE_WINDOW_DROP] = "DELETE FROM lease_window WHERE " THIS_LEASE,
     // Who asked before may be dead; then anybody may ask again.
     [LEASE_WANT] =
         "UPDATE lease AS l SET wanted_by=:me, ver=ver+1"

@@ -25,6 +25,9 @@ enum store_statement_id {
     LEASE_ACQUIRE,
     LEASE_CHECKPOINT,
     LEASE_OWNED,
+    LEASE_WINDOW_GET,
+    LEASE_WINDOW_PUT,
+    LEASE_WINDOW_DROP,
     LEASE_WANT,
     LEASE_TAKE_FORCED,
     LEASE_RELEASE,
@@ -34,7 +37,9 @@ enum store_statement_id {
     STORE_STATEMENT_COUNT
 };
 
-extern const char *const store_schema;
+/* What leads from version `index` of the schema to the next; from 0, nothing,
+ * to 1, and so on. */
+extern const char *const store_schema_steps[];
 extern const char *const store_statements[STORE_STATEMENT_COUNT];
 
 #endif

@@ -3,14 +3,14 @@
 #include <stdio.h>
 
 #include "store/store.h"
+#include "store_contract_inner.h"
 #include "test.h"
 
 #define APPLICATION "app"
-#define STREAM "clicks"
 
 static struct error err;
 
-static int begin(void **state)
+int store_contract_begin(void **state)
 {
     struct store_contract *contract = *state;
 
@@ -18,7 +18,7 @@ static int begin(void **state)
     return 0;
 }
 
-static int end(void **state)
+int store_contract_end(void **state)
 {
     struct store_contract *contract = *state;
 
@@ -26,14 +26,7 @@ static int end(void **state)
     return 0;
 }
 
-#define assert_result(call_, result_)                                      \
-    do {                                                                   \
-        enum store_result got_ = (call_);                                  \
-        if (got_ != (result_))                                             \
-            fail_msg("%s: result %d: %s", #call_, (int)got_, err.message); \
-    } while (0)
-
-static struct store *join(void **state, const char *session)
+struct store *store_contract_join(void **state, const char *session)
 {
     struct store_contract *contract = *state;
     struct store *store =
@@ -43,7 +36,8 @@ static struct store *join(void **state, const char *session)
     return store;
 }
 
-static void create(struct store *store, const char *shard, const char *parents)
+void store_contract_create(struct store *store, const char *shard,
+                           const char *parents)
 {
     struct lease_new lease = {
         .shard = shard, .checkpoint = "TRIM_HORIZON", .parents = parents};
@@ -52,7 +46,7 @@ static void create(struct store *store, const char *shard, const char *parents)
 }
 
 // Caller finishes.
-static struct lease_row find(struct store *store, const char *shard)
+struct lease_row store_contract_find(struct store *store, const char *shard)
 {
     struct lease_rows rows = {0};
     struct lease_row found = {0};
@@ -84,7 +78,7 @@ static bool exists(struct store *store, const char *shard)
 static enum store_result acquire(struct store *store, const char *shard,
                                  int64_t *epoch)
 {
-    struct lease_row row = find(store, shard);
+    struct lease_row row = store_contract_find(store, shard);
     struct lease_claim claim = {.shard = shard, .seen_ver = row.ver};
 
     lease_row_finish(&row);
@@ -110,7 +104,7 @@ static enum store_result checkpoint(struct store *store, const char *shard,
 static void assert_checkpoint(struct store *store, const char *shard,
                               const char *expected)
 {
-    struct lease_row row = find(store, shard);
+    struct lease_row row = store_contract_find(store, shard);
 
     assert_string_equal(row.checkpoint, expected);
     lease_row_finish(&row);
@@ -149,7 +143,8 @@ static struct lease_token token(const char *shard, int64_t epoch)
 
 static void test_sessions_show_each_other(void **state)
 {
-    struct store *a = join(state, "a"), *b = join(state, "b");
+    struct store *a = store_contract_join(state, "a"),
+                 *b = store_contract_join(state, "b");
     struct session_rows rows = {0};
 
     assert_result(beat(b, 0, NULL), STORE_OK);
@@ -168,7 +163,8 @@ static void test_sessions_show_each_other(void **state)
 
 static void test_kill_needs_the_beat_that_was_seen(void **state)
 {
-    struct store *a = join(state, "a"), *b = join(state, "b");
+    struct store *a = store_contract_join(state, "a"),
+                 *b = store_contract_join(state, "b");
 
     assert_result(beat(b, 0, NULL), STORE_OK);
     assert_result(store_session_kill(a, "b", 0, &err), STORE_CONFLICT);
@@ -182,9 +178,10 @@ static void test_kill_needs_the_beat_that_was_seen(void **state)
 static void test_dead_is_final(void **state)
 {
     struct store_contract *contract = *state;
-    struct store *a = join(state, "a"), *b = join(state, "b"), *again;
+    struct store *a = store_contract_join(state, "a"),
+                 *b = store_contract_join(state, "b"), *again;
 
-    create(a, "s", NULL);
+    store_contract_create(a, "s", NULL);
     kill_session(a, "b");
     assert_result(beat(b, 0, NULL), STORE_FENCED);
     assert_result(acquire(b, "s", NULL), STORE_CONFLICT);
@@ -199,11 +196,11 @@ static void test_dead_is_final(void **state)
 
 static void test_create_leaves_what_exists(void **state)
 {
-    struct store *a = join(state, "a");
+    struct store *a = store_contract_join(state, "a");
     struct lease_new again = {.shard = "s", .checkpoint = "LATEST"};
     int64_t epoch = 0;
 
-    create(a, "s", NULL);
+    store_contract_create(a, "s", NULL);
     assert_result(acquire(a, "s", &epoch), STORE_OK);
     assert_result(checkpoint(a, "s", epoch, "5"), STORE_OK);
     assert_result(store_lease_create(a, STREAM, &again, 1, &err), STORE_OK);
@@ -213,7 +210,7 @@ static void test_create_leaves_what_exists(void **state)
 
 static void test_a_new_row_is_as_it_was_given(void **state)
 {
-    struct store *a = join(state, "a");
+    struct store *a = store_contract_join(state, "a");
     struct lease_new lease = {.shard = "s",
                               .checkpoint = "AT_TIMESTAMP",
                               .parents = "[\"p\"]",
@@ -221,7 +218,7 @@ static void test_a_new_row_is_as_it_was_given(void **state)
     struct lease_row row;
 
     assert_result(store_lease_create(a, STREAM, &lease, 1, &err), STORE_OK);
-    row = find(a, "s");
+    row = store_contract_find(a, "s");
     assert_string_equal(row.stream, STREAM);
     assert_string_equal(row.checkpoint, "AT_TIMESTAMP");
     assert_string_equal(row.parents, "[\"p\"]");
@@ -236,10 +233,11 @@ static void test_a_new_row_is_as_it_was_given(void **state)
 
 static void test_a_free_lease_goes_to_one(void **state)
 {
-    struct store *a = join(state, "a"), *b = join(state, "b");
+    struct store *a = store_contract_join(state, "a"),
+                 *b = store_contract_join(state, "b");
     struct lease_claim first = {.shard = "s"}, second = {.shard = "s"};
 
-    create(a, "s", NULL);
+    store_contract_create(a, "s", NULL);
     assert_result(store_lease_acquire(a, STREAM, &first, 1, &err), STORE_OK);
     assert_result(store_lease_acquire(b, STREAM, &second, 1, &err), STORE_OK);
     assert_int_equal(first.result, STORE_OK);
@@ -254,9 +252,10 @@ static void test_a_free_lease_goes_to_one(void **state)
 
 static void test_a_live_owner_is_not_robbed(void **state)
 {
-    struct store *a = join(state, "a"), *b = join(state, "b");
+    struct store *a = store_contract_join(state, "a"),
+                 *b = store_contract_join(state, "b");
 
-    create(a, "s", NULL);
+    store_contract_create(a, "s", NULL);
     assert_result(acquire(a, "s", NULL), STORE_OK);
     assert_result(acquire(b, "s", NULL), STORE_CONFLICT);
     assert_result(acquire(a, "s", NULL), STORE_CONFLICT);
@@ -266,10 +265,11 @@ static void test_a_live_owner_is_not_robbed(void **state)
 
 static void test_a_dead_owner_is_followed_with_a_new_epoch(void **state)
 {
-    struct store *a = join(state, "a"), *b = join(state, "b");
+    struct store *a = store_contract_join(state, "a"),
+                 *b = store_contract_join(state, "b");
     int64_t epoch_a = 0, epoch_b = 0;
 
-    create(a, "s", NULL);
+    store_contract_create(a, "s", NULL);
     assert_result(acquire(a, "s", &epoch_a), STORE_OK);
     assert_result(checkpoint(a, "s", epoch_a, "100"), STORE_OK);
     kill_session(b, "a");
@@ -285,12 +285,13 @@ static void test_a_dead_owner_is_followed_with_a_new_epoch(void **state)
 
 static void test_many_leases_in_one_claim(void **state)
 {
-    struct store *a = join(state, "a"), *b = join(state, "b");
+    struct store *a = store_contract_join(state, "a"),
+                 *b = store_contract_join(state, "b");
     struct lease_claim claims[] = {
         {.shard = "s1"}, {.shard = "s2"}, {.shard = "nowhere"}};
 
-    create(a, "s1", NULL);
-    create(a, "s2", NULL);
+    store_contract_create(a, "s1", NULL);
+    store_contract_create(a, "s2", NULL);
     assert_result(acquire(b, "s1", NULL), STORE_OK);
     assert_result(store_lease_acquire(a, STREAM, claims, 3, &err), STORE_OK);
     assert_int_equal(claims[0].result, STORE_CONFLICT);
@@ -304,14 +305,14 @@ static void test_many_leases_in_one_claim(void **state)
 
 static void test_children_wait_for_every_parent(void **state)
 {
-    struct store *a = join(state, "a");
+    struct store *a = store_contract_join(state, "a");
     struct lease_token one, two;
     int64_t epoch = 0;
 
-    create(a, "p1", NULL);
-    create(a, "p2", NULL);
-    create(a, "child", "[\"p1\",\"p2\"]");
-    create(a, "orphan", "[\"trimmed\"]");
+    store_contract_create(a, "p1", NULL);
+    store_contract_create(a, "p2", NULL);
+    store_contract_create(a, "child", "[\"p1\",\"p2\"]");
+    store_contract_create(a, "orphan", "[\"trimmed\"]");
     assert_result(acquire(a, "orphan", NULL), STORE_OK);
     assert_result(acquire(a, "child", NULL), STORE_CONFLICT);
     assert_result(acquire(a, "p1", &epoch), STORE_OK);
@@ -343,6 +344,17 @@ static const struct {
     {"7", "008", true},
     {"0010", "9", false},
     {"0", "1", true},
+    // Of an aggregated record the first sub-records, then all of it.
+    {"5:1", "5:2", true},
+    {"5:2", "5:2", true},
+    {"5:10", "5:9", false},
+    {"5:10", "5", true},
+    {"5", "5:10", false},
+    {"5", "6:1", true},
+    {"6:1", "5", false},
+    {"5:4294967295", "5", true},
+    {"5", "6:0", false},
+    {"5", "6:4294967296", false},
     {"5", "TRIM_HORIZON", false},
     {"5", "", false},
     {"5", "6x", false},
@@ -351,14 +363,14 @@ static const struct {
 
 static void test_a_checkpoint_never_goes_back(void **state)
 {
-    struct store *a = join(state, "a");
+    struct store *a = store_contract_join(state, "a");
     char shard[16];
 
     for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
         int64_t epoch = 0;
 
         (void)snprintf(shard, sizeof(shard), "s%zu", i);
-        create(a, shard, NULL);
+        store_contract_create(a, shard, NULL);
         assert_result(acquire(a, shard, &epoch), STORE_OK);
         assert_result(checkpoint(a, shard, epoch, steps[i].stored), STORE_OK);
         assert_result(checkpoint(a, shard, epoch, steps[i].written),
@@ -372,7 +384,7 @@ static void test_a_checkpoint_never_goes_back(void **state)
 static void test_a_short_number_passes_every_sentinel(void **state)
 {
     const char *const sentinels[] = {"TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"};
-    struct store *a = join(state, "a");
+    struct store *a = store_contract_join(state, "a");
 
     for (size_t i = 0; i < 3; i++) {
         struct lease_new lease = {.shard = sentinels[i],
@@ -388,12 +400,13 @@ static void test_a_short_number_passes_every_sentinel(void **state)
 
 static void test_checkpoints_of_a_batch_stand_alone(void **state)
 {
-    struct store *a = join(state, "a"), *b = join(state, "b");
+    struct store *a = store_contract_join(state, "a"),
+                 *b = store_contract_join(state, "b");
     int64_t mine = 0, theirs = 0;
 
-    create(a, "mine", NULL);
-    create(a, "later", NULL);
-    create(a, "theirs", NULL);
+    store_contract_create(a, "mine", NULL);
+    store_contract_create(a, "later", NULL);
+    store_contract_create(a, "theirs", NULL);
     assert_result(acquire(a, "mine", &mine), STORE_OK);
     assert_result(acquire(a, "later", NULL), STORE_OK);
     assert_result(acquire(b, "theirs", &theirs), STORE_OK);
@@ -418,13 +431,14 @@ static void test_checkpoints_of_a_batch_stand_alone(void **state)
 
 static void test_a_want_shows_in_beat_checkpoint_and_row(void **state)
 {
-    struct store *a = join(state, "a"), *b = join(state, "b"),
-                 *c = join(state, "c");
+    struct store *a = store_contract_join(state, "a"),
+                 *b = store_contract_join(state, "b"),
+                 *c = store_contract_join(state, "c");
     struct checkpoint_write write;
     struct lease_row row;
     int64_t epoch = 0, asks = 0;
 
-    create(a, "s", NULL);
+    store_contract_create(a, "s", NULL);
     assert_result(acquire(a, "s", &epoch), STORE_OK);
     write =
         (struct checkpoint_write){.lease = token("s", epoch), .sequence = "1"};
@@ -441,13 +455,13 @@ static void test_a_want_shows_in_beat_checkpoint_and_row(void **state)
     assert_result(beat(a, asks, NULL), STORE_OK);
     assert_result(store_lease_checkpoint(a, &write, 1, &err), STORE_OK);
     assert_true(write.is_wanted);
-    row = find(a, "s");
+    row = store_contract_find(a, "s");
     assert_string_equal(row.wanted_by, "b");
     lease_row_finish(&row);
 
     kill_session(c, "b");
     assert_result(store_lease_want(c, STREAM, "s", "a", epoch, &err), STORE_OK);
-    row = find(a, "s");
+    row = store_contract_find(a, "s");
     assert_string_equal(row.wanted_by, "c");
     lease_row_finish(&row);
     store_close(a);
@@ -457,11 +471,12 @@ static void test_a_want_shows_in_beat_checkpoint_and_row(void **state)
 
 static void test_only_who_asked_may_force(void **state)
 {
-    struct store *a = join(state, "a"), *b = join(state, "b"),
-                 *c = join(state, "c");
+    struct store *a = store_contract_join(state, "a"),
+                 *b = store_contract_join(state, "b"),
+                 *c = store_contract_join(state, "c");
     struct lease_row row = {0};
 
-    create(a, "s", NULL);
+    store_contract_create(a, "s", NULL);
     assert_result(acquire(a, "s", NULL), STORE_OK);
     assert_result(store_lease_take_forced(b, STREAM, "s", "a", 1, &row, &err),
                   STORE_CONFLICT);
@@ -482,11 +497,12 @@ static void test_only_who_asked_may_force(void **state)
 
 static void test_release_frees_and_keeps_the_hint(void **state)
 {
-    struct store *a = join(state, "a"), *b = join(state, "b");
+    struct store *a = store_contract_join(state, "a"),
+                 *b = store_contract_join(state, "b");
     struct lease_token lease = token("s", 1);
     struct lease_row row;
 
-    create(a, "s", NULL);
+    store_contract_create(a, "s", NULL);
     assert_result(acquire(a, "s", NULL), STORE_OK);
     assert_result(checkpoint(a, "s", 1, "3"), STORE_OK);
     assert_result(store_lease_want(b, STREAM, "s", "a", 1, &err), STORE_OK);
@@ -494,7 +510,7 @@ static void test_release_frees_and_keeps_the_hint(void **state)
     assert_result(store_lease_release(a, &lease, &err), STORE_OK);
     assert_result(store_lease_release(a, &lease, &err), STORE_FENCED);
     assert_result(checkpoint(a, "s", 1, "4"), STORE_FENCED);
-    row = find(a, "s");
+    row = store_contract_find(a, "s");
     assert_null(row.owner);
     assert_string_equal(row.wanted_by, "b");
     assert_string_equal(row.checkpoint, "3");
@@ -506,19 +522,20 @@ static void test_release_frees_and_keeps_the_hint(void **state)
 
 static void test_an_end_brings_its_children_or_nothing(void **state)
 {
-    struct store *a = join(state, "a"), *b = join(state, "b");
+    struct store *a = store_contract_join(state, "a"),
+                 *b = store_contract_join(state, "b");
     struct lease_token stale = token("p", 2), lease = token("p", 1);
     struct lease_new children[] = {
         {.shard = "c1", .checkpoint = "TRIM_HORIZON", .parents = "[\"p\"]"},
         {.shard = "c2", .checkpoint = "TRIM_HORIZON", .parents = "[\"p\"]"}};
     struct lease_row row;
 
-    create(a, "p", NULL);
+    store_contract_create(a, "p", NULL);
     assert_result(acquire(a, "p", NULL), STORE_OK);
     assert_result(store_lease_end(a, &stale, children, 2, &err), STORE_FENCED);
     assert_false(exists(a, "c1"));
     assert_result(store_lease_end(a, &lease, children, 2, &err), STORE_OK);
-    row = find(b, "p");
+    row = store_contract_find(b, "p");
     assert_int_equal(row.state, LEASE_ENDED);
     assert_string_equal(row.checkpoint, "SHARD_END");
     assert_null(row.owner);
@@ -531,11 +548,11 @@ static void test_an_end_brings_its_children_or_nothing(void **state)
 
 static void test_ended_is_final(void **state)
 {
-    struct store *a = join(state, "a");
+    struct store *a = store_contract_join(state, "a");
     struct lease_token lease = token("p", 1);
     struct lease_new again = {.shard = "p", .checkpoint = "TRIM_HORIZON"};
 
-    create(a, "p", NULL);
+    store_contract_create(a, "p", NULL);
     assert_result(acquire(a, "p", NULL), STORE_OK);
     assert_result(store_lease_end(a, &lease, NULL, 0, &err), STORE_OK);
     assert_result(store_lease_end(a, &lease, NULL, 0, &err), STORE_FENCED);
@@ -550,11 +567,11 @@ static void test_ended_is_final(void **state)
 
 static void test_a_draining_session_keeps_what_it_has(void **state)
 {
-    struct store *a = join(state, "a");
+    struct store *a = store_contract_join(state, "a");
     struct lease_token lease = token("s", 1);
 
-    create(a, "s", NULL);
-    create(a, "t", NULL);
+    store_contract_create(a, "s", NULL);
+    store_contract_create(a, "t", NULL);
     assert_result(acquire(a, "s", NULL), STORE_OK);
     assert_result(store_session_drain(a, &err), STORE_OK);
     assert_result(acquire(a, "t", NULL), STORE_CONFLICT);
@@ -566,10 +583,11 @@ static void test_a_draining_session_keeps_what_it_has(void **state)
 
 static void test_who_leaves_frees_all_it_had(void **state)
 {
-    struct store *a = join(state, "a"), *b = join(state, "b");
+    struct store *a = store_contract_join(state, "a"),
+                 *b = store_contract_join(state, "b");
     struct session_rows rows = {0};
 
-    create(a, "s", NULL);
+    store_contract_create(a, "s", NULL);
     assert_result(acquire(a, "s", NULL), STORE_OK);
     assert_result(store_session_leave(a, &err), STORE_OK);
     assert_result(beat(a, 0, NULL), STORE_FENCED);
@@ -594,13 +612,13 @@ static void end_lease(struct store *store, const char *shard,
 
 static void test_collect_keeps_what_is_still_needed(void **state)
 {
-    struct store *a = join(state, "a");
+    struct store *a = store_contract_join(state, "a");
     struct lease_new child = {
         .shard = "c", .checkpoint = "TRIM_HORIZON", .parents = "[\"p\"]"};
     int64_t epoch = 0;
 
-    create(a, "p", NULL);
-    create(a, "open", NULL);
+    store_contract_create(a, "p", NULL);
+    store_contract_create(a, "open", NULL);
     end_lease(a, "p", &child, 1);
     assert_result(store_lease_collect(a, STREAM, 0, &err), STORE_OK);
     assert_true(exists(a, "p")); // not long enough ago
@@ -618,11 +636,11 @@ static void test_collect_keeps_what_is_still_needed(void **state)
 static void test_applications_are_strangers(void **state)
 {
     struct store_contract *contract = *state;
-    struct store *a = join(state, "a"), *other;
+    struct store *a = store_contract_join(state, "a"), *other;
     struct session_rows sessions = {0};
     struct lease_rows leases = {0};
 
-    create(a, "s", NULL);
+    store_contract_create(a, "s", NULL);
     other = contract->open(contract->context, "other", "x");
     assert_result(store_session_join(other, &err), STORE_OK);
     assert_result(store_sessions_list(other, &sessions, &err), STORE_OK);
@@ -634,12 +652,6 @@ static void test_applications_are_strangers(void **state)
     store_close(other);
     store_close(a);
 }
-
-#define CONTRACT(test_)                                          \
-    {                                                            \
-        .name = #test_, .test_func = test_, .setup_func = begin, \
-        .teardown_func = end, .initial_state = contract          \
-    }
 
 int store_contract_run(struct store_contract *contract)
 {
@@ -668,5 +680,6 @@ int store_contract_run(struct store_contract *contract)
         CONTRACT(test_applications_are_strangers),
     };
 
-    return cmocka_run_group_tests_name("store contract", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("store contract", tests, NULL, NULL) +
+           store_contract_run_windows(contract);
 }

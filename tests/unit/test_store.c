@@ -571,7 +571,8 @@ static bool live(const char *path, const char *session)
     struct lease_new child = {
         .shard = "c", .checkpoint = "TRIM_HORIZON", .parents = "[\"s\"]"};
     struct lease_token token = {.stream = STREAM, .shard = "s"};
-    struct checkpoint_write write = {.sequence = "42"};
+    struct checkpoint_write write = {
+        .sequence = "42", .sets_window = true, .window = BYTES("{}")};
     struct lease_claim claim = {.shard = "s"};
     struct session_row row = {0};
     struct lease_rows rows = {0};
