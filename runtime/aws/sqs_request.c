@@ -176,6 +176,9 @@ void sqs_request_receive(enum aws_protocol protocol,
     put_int(&writer, "WaitTimeSeconds", receive->wait_s);
     if (receive->visibility_s >= 0)
         put_int(&writer, "VisibilityTimeout", receive->visibility_s);
+    if (receive->attempt_id)
+        put_text(&writer, "ReceiveRequestAttemptId",
+                 bytes_of(receive->attempt_id));
     put_names(&writer, "AttributeNames", "AttributeName", all, 1);
     put_names(&writer, "MessageSystemAttributeNames",
               "MessageSystemAttributeName", all, 1);

@@ -31,7 +31,8 @@ struct sqs_receive {
     const char *url;
     size_t most;
     int64_t wait_s;
-    int64_t visibility_s; // -1: the queue's own
+    int64_t visibility_s;   // -1: the queue's own
+    const char *attempt_id; // of a FIFO queue's receive; NULL: none
 };
 
 /* Asks for every system and user attribute, by the new and the old name: old

@@ -20,10 +20,6 @@
 #define POLLER_ROUND_MS 5000
 // A thousand idle queues must stay small; TLS handshakes need most of it.
 #define POLLER_STACK_BYTES (256 * 1024)
-// Lambda's rules for the visibility that a batching window needs
-// (lambda-esm.md section 6.2), and SQS's maximum.
-#define POLLER_VISIBILITY_SPARE_MS 30000
-#define POLLER_VISIBILITY_MOST_MS (12 * 60 * 60 * 1000)
 // Between two reads at the tip of a shard, as Lambda does.
 #define POLLER_TIP_MS 1000
 
@@ -95,17 +91,11 @@ static void name_thread(struct poller *poller, const char *trigger,
 }
 
 /* A message must stay hidden while its window is open and its batch runs. */
-static int64_t visibility_ms(const struct trigger_config *trigger)
+static int64_t needed_visibility_ms(const struct trigger_config *trigger)
 {
     int64_t window_ms = trigger->maximum_batching_window_in_seconds * 1000;
-    int64_t needed_ms = window_ms + trigger->handler.timeout_ms;
 
-    if (trigger->visibility_timeout_ms < 0 || window_ms == 0 ||
-        needed_ms <= trigger->visibility_timeout_ms)
-        return trigger->visibility_timeout_ms;
-    needed_ms += POLLER_VISIBILITY_SPARE_MS;
-    return needed_ms < POLLER_VISIBILITY_MOST_MS ? needed_ms
-                                                 : POLLER_VISIBILITY_MOST_MS;
+    return window_ms ? window_ms + trigger->handler.timeout_ms : 0;
 }
 
 static struct source *open_queue(const struct poller *poller)
@@ -122,7 +112,8 @@ static struct source *open_queue(const struct poller *poller)
         .arn = trigger->source.arn,
         .minimum_receives = trigger->provisioned_poller_config.minimum_pollers,
         .maximum_receives = trigger->provisioned_poller_config.maximum_pollers,
-        .visibility_timeout_ms = visibility_ms(trigger),
+        .visibility_timeout_ms = trigger->visibility_timeout_ms,
+        .needed_visibility_ms = needed_visibility_ms(trigger),
         .wait_ms = trigger->wait_time_seconds * 1000,
         .seed = poller->seed ^ 1,
     });

@@ -13,15 +13,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "source/receive_attempt.h"
 #include "source/receive_plan.h"
 #include "source/source.h"
 #include "source/sqs_collect.h"
 #include "source/sqs_message.h"
 #include "source/sqs_settle.h"
+#include "source/sqs_visibility.h"
 
-#define WAIT_MARGIN_MS 10000    // that an answer may take beyond the long poll
-#define VISIBILITY_MOST_S 43200 // SQS's limit
-#define VISIBILITY_DEFAULT_S 30 // SQS's own, where the queue does not tell
+#define WAIT_MARGIN_MS 10000 // that an answer may take beyond the long poll
 #define BACKOFF_BASE_MS 100
 #define BACKOFF_MAXIMUM_MS 20000
 #define EARLY_MS 1000 // an empty answer sooner than this was no long poll
@@ -38,14 +38,16 @@ struct sqs {
     struct aws_client *client;   // borrowed
     struct aws_session *session; // borrowed
     struct log log;
-    int64_t visibility_s; // -1: the queue's own
+    struct sqs_visibility visibility;
     int64_t wait_ms;
-    char *name; // owned; the queue's
+    char *name;   // owned; the queue's
+    bool is_fifo; // its receives carry attempt ids
 
     // Poller thread only.
     struct sqs_queue *queue;   // owned
     struct sqs_settle *settle; // owned
     struct receive_plan plan;
+    struct receive_attempts attempts; // a FIFO queue's
     struct sqs_collect collect;
     struct random random;
     enum aws_protocol protocol; // of the receives in flight
@@ -102,6 +104,13 @@ static const char *name_of_url(const char *url)
     return slash ? slash + 1 : url;
 }
 
+static bool is_fifo(const char *name)
+{
+    size_t size = strlen(name);
+
+    return size >= 5 && !strcmp(name + size - 5, ".fifo");
+}
+
 static struct sqs_queue *create_queue(struct sqs *sqs,
                                       const struct sqs_options *options)
 {
@@ -148,13 +157,35 @@ static bool can_receive(const struct sqs *sqs)
            (sqs->is_over_limit ? 1 : UNSETTLED_MOST);
 }
 
-static void send_receive(struct sqs *sqs, size_t most)
+// What a receive's tag says: how many it asked for, and its attempt's number.
+static void *tag_of(size_t asked, uint64_t attempt)
+{
+    return (void *)(uintptr_t)(attempt << 8 | asked);
+}
+
+static size_t asked_by(const struct aws_reply *reply)
+{
+    return (uintptr_t)reply->tag & 0xff;
+}
+
+static uint64_t attempt_of(const struct aws_reply *reply)
+{
+    return (uint64_t)(uintptr_t)reply->tag >> 8;
+}
+
+static void send_receive(struct sqs *sqs, size_t most, int64_t now_ms)
 {
     const struct sqs_queue_facts *facts = sqs_queue_facts(sqs->queue);
-    const struct sqs_receive receive = {.url = facts->url,
-                                        .most = most,
-                                        .wait_s = sqs->wait_ms / 1000,
-                                        .visibility_s = sqs->visibility_s};
+    uint64_t attempt =
+        sqs->is_fifo ? receive_attempts_start(&sqs->attempts, now_ms) : 0;
+    char id[RECEIVE_ATTEMPT_ID_SIZE];
+    const struct sqs_receive receive = {
+        .url = facts->url,
+        .most = most,
+        .wait_s = sqs->wait_ms / 1000,
+        .visibility_s =
+            sqs_visibility_asked_s(&sqs->visibility, facts->visibility_s),
+        .attempt_id = attempt ? id : NULL};
     // One attempt: the loop here has a backoff of its own, which a stop ends.
     struct aws_request request = {.service = AWS_SQS,
                                   .protocol = facts->protocol,
@@ -164,10 +195,11 @@ static void send_receive(struct sqs *sqs, size_t most)
                                   .max_attempts = 1,
                                   .is_long_poll = true,
                                   .owner = sqs,
-                                  .tag = (void *)(uintptr_t)most,
+                                  .tag = tag_of(most, attempt),
                                   .kind = KIND_RECEIVE};
 
     sqs->protocol = facts->protocol;
+    receive_attempts_id(&sqs->attempts, attempt, id);
     buffer_init(&request.body, SQS_BODY_LIMIT);
     sqs_request_receive(facts->protocol, &receive, &request.body);
     aws_client_send(sqs->client, &request);
@@ -189,17 +221,14 @@ static void sqs_poll(struct source *source, size_t room, int64_t now_ms)
     sqs->is_over_limit = false;
     name_origin(sqs, sqs_queue_facts(sqs->queue)->arn);
     while ((most = receive_plan_ask(&sqs->plan, left, now_ms)))
-        send_receive(sqs, most);
+        send_receive(sqs, most, now_ms);
 }
 
 static int64_t visibility_s(const struct sqs *sqs)
 {
     const struct sqs_queue_facts *facts = sqs_queue_facts(sqs->queue);
 
-    if (sqs->visibility_s >= 0)
-        return sqs->visibility_s;
-    return facts && facts->visibility_s >= 0 ? facts->visibility_s
-                                             : VISIBILITY_DEFAULT_S;
+    return sqs_visibility_s(&sqs->visibility, facts ? facts->visibility_s : -1);
 }
 
 // Receives that were in flight together fail together: they count as one.
@@ -312,14 +341,19 @@ static bool read_answer(struct sqs *sqs, struct aws_reply *reply,
 
 static void received(struct sqs *sqs, struct aws_reply *reply, int64_t now_ms)
 {
-    size_t asked = (uintptr_t)reply->tag, brought = 0;
+    size_t asked = asked_by(reply), brought = 0;
     struct error err = reply->error;
 
     if (!reply->ok || !read_answer(sqs, reply, &brought, now_ms, &err)) {
         receive_plan_failed(&sqs->plan, asked);
+        if (sqs->is_fifo)
+            receive_attempts_lost(&sqs->attempts, attempt_of(reply),
+                                  reply->sent_ms ? reply->sent_ms : now_ms);
         receive_failed(sqs, reply, &err, now_ms);
         return;
     }
+    if (sqs->is_fifo)
+        receive_attempts_answered(&sqs->attempts, attempt_of(reply));
     receive_plan_answered(&sqs->plan, asked, brought);
     sqs->failures = 0;
     pace(sqs, reply, brought, now_ms);
@@ -354,20 +388,6 @@ static struct record *sqs_next(struct source *source)
     return record;
 }
 
-// A delay as SQS takes it: whole seconds, and not past the 12 hours that the
-// receive began.
-static int64_t delay_s(const struct record *record, int64_t delay_ms,
-                       int64_t now_ms)
-{
-    int64_t most_s =
-        VISIBILITY_MOST_S - (now_ms - record->received_ms) / 1000 - 1;
-    int64_t wanted_s = (delay_ms + 999) / 1000;
-
-    if (wanted_s > most_s)
-        wanted_s = most_s;
-    return wanted_s > 0 ? wanted_s : 0;
-}
-
 static void sqs_settle_one(struct source *source, struct record *record,
                            enum source_verdict verdict, int64_t delay_ms,
                            int64_t now_ms)
@@ -388,7 +408,8 @@ static void sqs_settle_one(struct source *source, struct record *record,
             record_release(record);
         else
             sqs_settle_return(sqs->settle, record,
-                              delay_s(record, delay_ms, now_ms), now_ms);
+                              sqs_visibility_delay_s(record, delay_ms, now_ms),
+                              now_ms);
         return;
     }
 }
@@ -501,13 +522,17 @@ struct source *sqs_open(const struct sqs_options *options)
     sqs->client = options->client;
     sqs->session = options->session;
     sqs->log = *options->log;
-    sqs->visibility_s = options->visibility_timeout_ms < 0
+    sqs->visibility = (struct sqs_visibility){
+        .configured_s = options->visibility_timeout_ms < 0
                             ? -1
-                            : options->visibility_timeout_ms / 1000;
+                            : options->visibility_timeout_ms / 1000,
+        .needed_s = (options->needed_visibility_ms + 999) / 1000};
     sqs->wait_ms = options->wait_ms;
     sqs->name = mem_strdup(options->queue_url ? name_of_url(options->queue_url)
                                               : options->queue);
+    sqs->is_fifo = is_fifo(sqs->name);
     sqs->random.state = options->seed;
+    receive_attempts_init(&sqs->attempts, random_next(&sqs->random));
     sqs->queue = create_queue(sqs, options);
     sqs->settle = create_settle(sqs, options);
     receive_plan_init(&sqs->plan, (size_t)options->minimum_receives,

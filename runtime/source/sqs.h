@@ -2,7 +2,8 @@
  * sqs: an SQS queue as a source. Several ReceiveMessage calls in flight, their
  * number growing with the backlog (receive_plan), long polling always; deletes
  * and visibility changes in batches of up to 10, none held longer than 50 ms
- * (settle_batch); body MD5 verified.
+ * (settle_batch); body MD5 verified. A FIFO queue's receive whose answer was
+ * lost is repeated under its id (receive_attempt).
  *
  * A queue that does not exist yet is waited for, and said once a minute.
  *
@@ -32,7 +33,9 @@ struct sqs_options {
     const char *arn;       // eventSourceARN; NULL: derived
     int64_t minimum_receives, maximum_receives; // in flight, 1 or more
     int64_t visibility_timeout_ms;              // -1: the queue's own
-    int64_t wait_ms;                            // long poll, 0 to 20 s
+    int64_t needed_visibility_ms; // window and handler's timeout; a shorter one
+                                  // is made longer on receive. 0: no window
+    int64_t wait_ms;              // long poll, 0 to 20 s
     uint64_t seed;
 };
 

@@ -18,6 +18,7 @@
 #define ATTRIBUTES                                           \
     "{\"Attributes\":{\"QueueArn\":\"arn:aws:sqs:eu-west-1:" \
     "000000000000:orders\",\"VisibilityTimeout\":\"30\"}}"
+#define FIFO_URL URL ".fifo"
 #define XML_HEAD "<?xml version=\"1.0\"?>\n"
 
 void __wrap_aws_client_send(struct aws_client *client,
@@ -101,7 +102,7 @@ static struct world *world_speaking(int protocol,
     all.client = fake_aws_client(&world->fake);
     all.clock = &world->clock.clock;
     all.log = &world->log;
-    if (!all.queue)
+    if (!all.queue && !all.queue_url)
         all.queue_url = URL;
     if (!all.minimum_receives)
         all.minimum_receives = 1;
@@ -1112,9 +1113,104 @@ static void test_a_close_lets_go_of_everything(void **state)
     world_destroy(world); // one held, one in flight, one waiting
 }
 
+/* The attempt id of the receive that waits; "" when it has none. */
+static void read_attempt(const struct world *world, char id[64])
+{
+    static const char key[] = "\"ReceiveRequestAttemptId\":\"";
+    const char *at;
+
+    id[0] = '\0';
+    for (size_t i = 0; i < world->fake.count; i++) {
+        if (strcmp(world->fake.calls[i].request.operation, "ReceiveMessage"))
+            continue;
+        at = strstr(world->fake.calls[i].body, key);
+        if (at)
+            assert_int_equal(sscanf(at + sizeof(key) - 1, "%63[^\"]", id), 1);
+        return;
+    }
+    fail_msg("no ReceiveMessage was sent");
+}
+
+static struct world *world_fifo(void)
+{
+    struct world *world = world_create(
+        &(struct sqs_options){.queue_url = FIFO_URL, .maximum_receives = 1});
+
+    answer(world, "GetQueueAttributes", ATTRIBUTES);
+    return world;
+}
+
+static void lose_receive(struct world *world)
+{
+    refuse(world, "ReceiveMessage", 0, ERROR_TRANSIENT, "");
+    pass_to_deadline(world, 20000);
+}
+
+static void test_a_fifo_receive_that_was_lost_is_repeated(void **state)
+{
+    struct world *world = world_fifo();
+    char first[64], again[64];
+
+    (void)state;
+    read_attempt(world, first);
+    assert_string_not_equal(first, "");
+    lose_receive(world);
+    read_attempt(world, again);
+    assert_string_equal(again, first);
+    lose_receive(world);
+    read_attempt(world, again);
+    assert_string_equal(again, first);
+    receive(world, 1, 1);
+    read_attempt(world, again); // answered: the next one is another
+    assert_string_not_equal(again, first);
+    world_destroy(world);
+}
+
+static void test_a_lost_fifo_receive_is_forgotten_in_time(void **state)
+{
+    struct world *world = world_fifo();
+    char first[64], again[64];
+
+    (void)state;
+    read_attempt(world, first);
+    refuse(world, "ReceiveMessage", 0, ERROR_TRANSIENT, "");
+    pass(world, 5 * 60 * 1000);
+    read_attempt(world, again);
+    assert_string_not_equal(again, first);
+    world_destroy(world);
+}
+
+static void test_a_standard_queue_has_no_attempts(void **state)
+{
+    struct world *world = world_ready();
+    char id[64];
+
+    (void)state;
+    read_attempt(world, id);
+    assert_string_equal(id, "");
+    world_destroy(world);
+}
+
+static void test_a_window_is_given_its_visibility(void **state)
+{
+    struct world *world =
+        world_create(&(struct sqs_options){.needed_visibility_ms = 35000});
+
+    (void)state;
+    answer(world, "GetQueueAttributes", ATTRIBUTES); // 30 s are too few
+    expect(world, "ReceiveMessage", "\"VisibilityTimeout\":65,");
+    receive(world, 1, 1);
+    assert_int_equal(world->out[0]->visible_ms, world->clock.now_ms + 65000);
+    world_destroy(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_fifo_receive_that_was_lost_is_repeated),
+        cmocka_unit_test(test_a_lost_fifo_receive_is_forgotten_in_time),
+        cmocka_unit_test(test_a_standard_queue_has_no_attempts),
+        cmocka_unit_test(test_a_window_is_given_its_visibility),
         cmocka_unit_test(test_a_message_is_received_handed_out_and_deleted),
         cmocka_unit_test(test_ten_deletes_go_at_once),
         cmocka_unit_test(test_receives_grow_with_the_backlog_within_the_room),

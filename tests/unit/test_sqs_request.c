@@ -44,6 +44,17 @@ static void receive_hiding(enum aws_protocol protocol, struct buffer *body)
     sqs_request_receive(protocol, &r, body);
 }
 
+static void receive_again(enum aws_protocol protocol, struct buffer *body)
+{
+    const struct sqs_receive r = {.url = URL,
+                                  .most = 10,
+                                  .wait_s = 20,
+                                  .visibility_s = -1,
+                                  .attempt_id = "a-1"};
+
+    sqs_request_receive(protocol, &r, body);
+}
+
 static void delete_batch(enum aws_protocol protocol, struct buffer *body)
 {
     sqs_request_delete_batch(protocol, URL, changes, 2, body);
@@ -105,6 +116,13 @@ static struct request_case {
      "\"VisibilityTimeout\":90" ALL,
      FORM("ReceiveMessage") FORM_URL
      "&MaxNumberOfMessages=1&WaitTimeSeconds=0&VisibilityTimeout=90" FORM_ALL},
+    {"ReceiveMessage under an attempt id", receive_again,
+     "{\"QueueUrl\":\"" URL
+     "\",\"MaxNumberOfMessages\":10,\"WaitTimeSeconds\":20,"
+     "\"ReceiveRequestAttemptId\":\"a-1\"" ALL,
+     FORM("ReceiveMessage") FORM_URL
+     "&MaxNumberOfMessages=10&WaitTimeSeconds=20"
+     "&ReceiveRequestAttemptId=a-1" FORM_ALL},
     {"DeleteMessageBatch", delete_batch,
      "{\"QueueUrl\":\"" URL "\",\"Entries\":[{\"Id\":\"0\",\"ReceiptHandle\":"
      "\"r/+=1\"},{\"Id\":\"1\",\"ReceiptHandle\":\"r\\\"2\\\"\"}]}",
