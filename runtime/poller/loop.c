@@ -12,6 +12,7 @@
 #include "handler/handler.h"
 #include "poller/dispatch.h"
 #include "poller/pipeline.h"
+#include "poller/response.h"
 #include "poller/trigger_config.h"
 #include "record/event.h"
 #include "source/source.h"
@@ -131,16 +132,26 @@ static void settle(struct loop *loop, int64_t now_ms)
 
 static void tell_checkpoint(struct loop *loop)
 {
-    const struct record *record = pipeline_checkpoint(loop->pipeline);
+    struct pipeline_checkpoint checkpoint;
 
-    if (record && loop->options.checkpoint)
-        loop->options.checkpoint(loop->options.context, record->id.data,
-                                 record->id.size);
+    if (pipeline_checkpoint(loop->pipeline, &checkpoint) &&
+        loop->options.checkpoint)
+        loop->options.checkpoint(loop->options.context,
+                                 checkpoint.sequence.data,
+                                 checkpoint.sequence.size);
 }
 
-static const char *what_failed(const struct outcome *outcome)
+/* What a batch came to, for the log. */
+struct ending {
+    size_t records, failed;
+    unsigned attempt;
+    enum outcome_kind kind;
+    const char *reason; // NULL: none given
+};
+
+static const char *what_failed(enum outcome_kind kind)
 {
-    switch (outcome->kind) {
+    switch (kind) {
     case OUTCOME_DONE:
         return "records";
     case OUTCOME_FAILED:
@@ -153,36 +164,52 @@ static const char *what_failed(const struct outcome *outcome)
     return NULL;
 }
 
-static void log_failure(struct loop *loop, const struct batch *batch,
-                        const struct outcome *outcome, size_t failed,
+static void log_failure(struct loop *loop, const struct ending *ending,
                         int64_t now_ms)
 {
-    bool ran = outcome->kind != OUTCOME_UNSTARTED;
+    bool ran = ending->kind != OUTCOME_UNSTARTED;
     struct log_repeat *repeat = ran ? &loop->failures : &loop->unstarted;
 
     if (!log_repeat_due(repeat, now_ms, LOOP_REPEAT_MS))
         return;
-    log_warn(loop->options.log, ran ? "handler.failed" : "handler.unstarted",
-             LOG_STR("what", what_failed(outcome)),
-             LOG_INT("records", batch->count), LOG_INT("failed", failed),
-             LOG_INT("attempt", batch->attempt),
-             LOG_STR("reason", outcome->reason[0] ? outcome->reason : NULL),
-             LOG_INT("suppressed", repeat->suppressed));
+    log_warn(
+        loop->options.log, ran ? "handler.failed" : "handler.unstarted",
+        LOG_STR("what", what_failed(ending->kind)),
+        LOG_INT("records", ending->records), LOG_INT("failed", ending->failed),
+        LOG_INT("attempt", ending->attempt), LOG_STR("reason", ending->reason),
+        LOG_INT("suppressed", repeat->suppressed));
     repeat->suppressed = 0;
+}
+
+static void note_ending(struct loop *loop, struct ending *ending,
+                        const struct outcome *outcome,
+                        const struct response_verdict *verdict, int64_t now_ms)
+{
+    bool unstarted = outcome->kind == OUTCOME_UNSTARTED;
+
+    ending->kind = outcome->kind;
+    ending->failed =
+        verdict->all_failed ? ending->records : verdict->failed_count;
+    if (verdict->why[0])
+        ending->reason = verdict->why;
+    else if (outcome->reason[0])
+        ending->reason = outcome->reason;
+    loop->stats.records_failed += ending->failed;
+    loop->stats.batches_failed += ending->failed > 0;
+    // While we stop it is no news that something did not start.
+    if (ending->failed || (unstarted && !loop->stopping))
+        log_failure(loop, ending, now_ms);
 }
 
 static void finish_batch(struct loop *loop, struct batch *batch,
                          const struct outcome *outcome, int64_t now_ms)
 {
-    size_t failed = settle_count_failed(outcome, batch->count);
-    bool unstarted = outcome->kind == OUTCOME_UNSTARTED;
+    struct response_verdict verdict = {0};
+    struct ending ending = {.records = batch->count, .attempt = batch->attempt};
 
-    loop->stats.records_failed += failed;
-    loop->stats.batches_failed += failed > 0;
-    // While we stop it is no news that something did not start.
-    if (failed || (unstarted && !loop->stopping))
-        log_failure(loop, batch, outcome, failed, now_ms);
-    pipeline_finish(loop->pipeline, batch, outcome, now_ms);
+    pipeline_finish(loop->pipeline, batch, outcome, now_ms, &verdict);
+    note_ending(loop, &ending, outcome, &verdict, now_ms);
+    response_verdict_finish(&verdict);
     tell_checkpoint(loop);
 }
 
@@ -402,7 +429,6 @@ static void give_up_rest(struct loop *loop)
 {
     struct settlement settlement;
 
-    (void)pipeline_checkpoint(loop->pipeline);
     while (pipeline_next_settlement(loop->pipeline, &settlement))
         source_settle(loop->options.source, settlement.record, SOURCE_AGAIN, -1,
                       0);
@@ -412,12 +438,14 @@ static void give_up_rest(struct loop *loop)
 static void give_up_batches(struct loop *loop)
 {
     static const struct outcome failed = {.kind = OUTCOME_FAILED};
+    struct response_verdict verdict = {0};
     struct outcome outcome;
     struct batch *batch;
 
     dispatch_withdraw(loop->dispatch);
     while ((batch = dispatch_next(loop->dispatch, &outcome))) {
-        pipeline_finish(loop->pipeline, batch, &failed, 0);
+        pipeline_finish(loop->pipeline, batch, &failed, 0, &verdict);
+        response_verdict_finish(&verdict);
         outcome_finish(&outcome);
     }
 }

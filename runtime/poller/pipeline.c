@@ -6,53 +6,40 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "handler/handler.h"
-#include "poller/order.h"
-#include "poller/retry.h"
-#include "poller/window.h"
-
-// A shard reads ahead so many records even of small batches: they do not age in
-// a buffer, and only 5 reads a second are allowed.
-#define PIPELINE_READ_AHEAD 2000
+#include "poller/flow.h"
+#include "poller/queue_flow.h"
+#include "poller/response.h"
+#include "poller/shard_flow.h"
 
 // What a record is taken to be worth before the first came.
 #define PIPELINE_FIRST_GUESS_BYTES 1024
 
 struct pipeline {
-    struct pipeline_options options;
-    bool stopped;
-    int64_t now_ms; // of the last event
-
-    struct window window;
-    struct order order;
-    struct retry retry;
-    struct settle settle;
-
-    size_t typical_bytes;            // of a record, of late
-    struct batch *again;             // owned; a shard's, to be tried again
-    const struct record *checkpoint; // moved there, not yet asked for
+    struct flow *flow; // owned
 };
+
+static struct flow *create_flow(const struct pipeline_options *options)
+{
+    switch (options->kind) {
+    case PIPELINE_QUEUE:
+        return queue_flow_create(options);
+    case PIPELINE_SHARD:
+        return shard_flow_create(options);
+    }
+    return NULL;
+}
 
 struct pipeline *pipeline_create(const struct pipeline_options *options)
 {
     struct pipeline *pipeline = mem_calloc(1, sizeof(*pipeline));
-    bool is_shard = options->kind == PIPELINE_SHARD;
+    struct flow *flow = create_flow(options);
 
-    pipeline->options = *options;
-    pipeline->typical_bytes = PIPELINE_FIRST_GUESS_BYTES;
-    window_init(&pipeline->window,
-                &(struct window_options){
-                    .batch_size = options->batch_size,
-                    .payload_limit = options->payload_limit,
-                    .length_ms = options->window_ms,
-                    .needs_ms = is_shard ? 0 : options->batch_time_ms,
-                    .reopens = is_shard,
-                });
-    order_init(&pipeline->order, is_shard ? 1 : options->concurrency,
-               options->by_group && !is_shard, options->seed);
-    retry_init(&pipeline->retry, options->backoff_base_ms,
-               options->backoff_maximum_ms, options->seed);
-    settle_init(&pipeline->settle,
-                options->delay_failed && !is_shard ? &pipeline->retry : NULL);
+    flow->options = *options;
+    flow->options.window = NULL;
+    flow->typical_bytes = PIPELINE_FIRST_GUESS_BYTES;
+    flow->last_discard = &flow->discards;
+    flow->counts.lag_ms = -1;
+    pipeline->flow = flow;
     return pipeline;
 }
 
@@ -61,351 +48,211 @@ void pipeline_destroy(struct pipeline *pipeline)
     if (!pipeline)
         return;
     assert(pipeline_is_idle(pipeline));
-    order_finish(&pipeline->order);
+    pipeline->flow->ops->destroy(pipeline->flow);
     free(pipeline);
 }
 
-static bool is_shard(const struct pipeline *pipeline)
+void pipeline_set_wall(struct pipeline *pipeline, int64_t wall_ahead_ms)
 {
-    return pipeline->options.kind == PIPELINE_SHARD;
+    pipeline->flow->wall_ahead_ms = wall_ahead_ms;
 }
 
 void pipeline_set_concurrency(struct pipeline *pipeline, size_t concurrency)
 {
-    if (!is_shard(pipeline))
-        pipeline->order.concurrency = concurrency;
-}
-
-static size_t waiting(const struct pipeline *pipeline)
-{
-    return pipeline->window.waiting.count + pipeline->order.held +
-           (pipeline->again ? pipeline->again->count : 0);
-}
-
-static size_t waiting_bytes(const struct pipeline *pipeline)
-{
-    return pipeline->window.bytes + pipeline->order.held_bytes +
-           (pipeline->again ? pipeline->again->event_bytes : 0);
-}
-
-/* Of what may be inside, the part that is not there yet. */
-static size_t room_within(const struct pipeline *pipeline, size_t records,
-                          size_t bytes)
-{
-    size_t inside = waiting(pipeline);
-    size_t inside_bytes = waiting_bytes(pipeline);
-    size_t by_bytes;
-
-    if (inside >= records || inside_bytes >= bytes)
-        return 0;
-    by_bytes = (bytes - inside_bytes) / pipeline->typical_bytes;
-    if (by_bytes == 0) // a large one after small ones must still get in
-        by_bytes = 1;
-    return records - inside < by_bytes ? records - inside : by_bytes;
-}
-
-static size_t queue_room(const struct pipeline *pipeline)
-{
-    size_t free_batches = order_free(&pipeline->order);
-
-    if (!free_batches || !retry_is_due(&pipeline->retry, pipeline->now_ms))
-        return 0;
-    return room_within(pipeline, free_batches * pipeline->options.batch_size,
-                       free_batches * pipeline->options.payload_limit);
-}
-
-/* Two batches' worth at the most, asked for when one is left, so that reads
- * stay large. */
-static size_t shard_room(const struct pipeline *pipeline)
-{
-    size_t most = 2 * pipeline->options.batch_size;
-
-    if (most < PIPELINE_READ_AHEAD)
-        most = PIPELINE_READ_AHEAD;
-    if (waiting(pipeline) > most / 2 ||
-        waiting_bytes(pipeline) > pipeline->options.payload_limit)
-        return 0;
-    return room_within(pipeline, most, 2 * pipeline->options.payload_limit);
+    if (pipeline->flow->ops->set_concurrency)
+        pipeline->flow->ops->set_concurrency(pipeline->flow, concurrency);
 }
 
 size_t pipeline_room(const struct pipeline *pipeline)
 {
-    if (pipeline->stopped)
-        return 0;
-    return is_shard(pipeline) ? shard_room(pipeline) : queue_room(pipeline);
-}
-
-static void give_back(struct pipeline *pipeline, struct record_list *list)
-{
-    struct record *record;
-
-    while ((record = record_list_take(list)))
-        settle_add(&pipeline->settle, record, SOURCE_RETURN);
-}
-
-/* Everything that has not started. */
-static void give_back_waiting(struct pipeline *pipeline)
-{
-    struct record_list back = {0};
-    struct record *record;
-
-    order_give_back_all(&pipeline->order, &back);
-    while ((record = window_take(&pipeline->window))) {
-        order_give_back(&pipeline->order, record, &back);
-        record_list_add(&back, record);
-    }
-    give_back(pipeline, &back);
+    return pipeline->flow->stopped ? 0
+                                   : pipeline->flow->ops->room(pipeline->flow);
 }
 
 /* A moving average over the last few dozen. */
-static void learn_size(struct pipeline *pipeline, const struct record *record)
+static void learn_size(struct flow *flow, const struct record *record)
 {
-    size_t typical = (pipeline->typical_bytes * 31 + record->event_size) / 32;
+    size_t typical = (flow->typical_bytes * 31 + record->event_size) / 32;
 
-    pipeline->typical_bytes = typical ? typical : 1;
+    flow->typical_bytes = typical ? typical : 1;
 }
 
 void pipeline_add(struct pipeline *pipeline, struct record *record,
                   int64_t now_ms)
 {
-    pipeline->now_ms = now_ms;
-    if (pipeline->stopped) {
-        settle_add(&pipeline->settle, record, SOURCE_RETURN);
+    struct flow *flow = pipeline->flow;
+
+    flow->now_ms = now_ms;
+    flow->counts.polled++;
+    if (flow->stopped) {
+        settle_add(&flow->settle, record, SOURCE_RETURN);
         return;
     }
-    learn_size(pipeline, record);
-    order_enter(&pipeline->order, record);
-    window_add(&pipeline->window, record, now_ms);
+    learn_size(flow, record);
+    flow->ops->add(flow, record);
 }
 
-static void give_back_stale(struct pipeline *pipeline, struct record *record)
+static void count_started(struct flow *flow, const struct batch *batch)
 {
-    struct record_list back = {0};
+    const struct record *last;
 
-    order_give_back(&pipeline->order, record, &back);
-    record_list_add(&back, record);
-    give_back(pipeline, &back);
-}
-
-static void give_back_all_stale(struct pipeline *pipeline)
-{
-    while (window_stale_ms(&pipeline->window) <= pipeline->now_ms)
-        give_back_stale(pipeline, window_take(&pipeline->window));
-}
-
-static void place(struct pipeline *pipeline, struct batch *batch,
-                  struct record *record)
-{
-    if (window_is_stale(&pipeline->window, record, pipeline->now_ms)) {
-        give_back_stale(pipeline, record);
+    flow->counts.dispatched += batch->count;
+    if (!batch->count)
         return;
-    }
-    if (order_place(&pipeline->order, batch, record) == ORDER_BACK)
-        settle_add(&pipeline->settle, record, SOURCE_RETURN);
-}
-
-/* How many records the next batch can have. */
-static size_t batch_room(const struct pipeline *pipeline)
-{
-    size_t count = pipeline->window.waiting.count;
-
-    if (!pipeline->order.by_group) // none is skipped: it is the line's front
-        return pipeline->window.front_count;
-    return count < pipeline->options.batch_size ? count
-                                                : pipeline->options.batch_size;
-}
-
-/* The line's front as a batch. NULL: all of it has to wait or go back. */
-static struct batch *form_batch(struct pipeline *pipeline)
-{
-    size_t room = batch_room(pipeline);
-    struct batch *batch = batch_create(room);
-
-    while (batch->count < room && window_fits(&pipeline->window, batch))
-        place(pipeline, batch, window_take(&pipeline->window));
-    if (batch->count)
-        return batch;
-    free(batch);
-    return NULL;
-}
-
-static struct batch *take_again(struct pipeline *pipeline)
-{
-    struct batch *batch = pipeline->again;
-
-    pipeline->again = NULL;
-    return batch;
+    last = batch->records[batch->count - 1];
+    if (last->arrived_at_ms > 0)
+        flow->counts.lag_ms =
+            flow->now_ms + flow->wall_ahead_ms - last->arrived_at_ms;
 }
 
 struct batch *pipeline_next_batch(struct pipeline *pipeline, int64_t now_ms)
 {
-    struct batch *batch = NULL;
+    struct flow *flow = pipeline->flow;
+    struct batch *batch;
 
-    pipeline->now_ms = now_ms;
-    give_back_all_stale(pipeline);
-    if (pipeline->stopped || !order_free(&pipeline->order) ||
-        !retry_is_due(&pipeline->retry, now_ms))
+    flow->now_ms = now_ms;
+    flow->ops->tick(flow);
+    if (flow->stopped)
         return NULL;
-    if (pipeline->again)
-        batch = take_again(pipeline);
-    else if (window_is_due(&pipeline->window, now_ms))
-        batch = form_batch(pipeline);
+    batch = flow->ops->next_batch(flow);
     if (batch)
-        order_batch_started(&pipeline->order);
+        count_started(flow, batch);
     return batch;
 }
 
-static void finish_record(struct pipeline *pipeline, struct record *record,
-                          enum source_verdict verdict, struct record_list *line)
+/* All records of an invocation that failed or whose response lists failures
+ * (lambda-esm.md section 8). */
+static void count_finished(struct flow *flow, const struct batch *batch,
+                           const struct outcome *outcome,
+                           const struct response_verdict *verdict)
 {
-    struct record_list back = {0};
-
-    order_record_over(&pipeline->order, record, verdict == SOURCE_DONE, line,
-                      &back);
-    give_back(pipeline, &back);
-    settle_add(&pipeline->settle, record, verdict);
-}
-
-/* Nothing runs and nothing can start: pause, and let others have what waits. */
-static void pause_queue(struct pipeline *pipeline)
-{
-    retry_failed(&pipeline->retry, pipeline->now_ms);
-    give_back_waiting(pipeline);
-}
-
-static void finish_queue(struct pipeline *pipeline, struct batch *batch,
-                         const struct outcome *outcome)
-{
-    struct record_list line = {0};
-
-    for (size_t i = 0; i < batch->count; i++)
-        finish_record(pipeline, batch->records[i], settle_verdict(outcome, i),
-                      &line);
-    window_put_back(&pipeline->window, &line);
-    free(batch);
-    if (outcome->kind != OUTCOME_UNSTARTED)
-        retry_got_on(&pipeline->retry);
-    else if (!pipeline->order.running)
-        pause_queue(pipeline);
-}
-
-static void cut_front(struct batch *batch, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        batch->event_bytes -= batch->records[i]->event_size;
-    batch->records += count;
-    batch->count -= count;
-}
-
-static void give_up_batch(struct pipeline *pipeline, struct batch *batch,
-                          enum source_verdict verdict)
-{
-    for (size_t i = 0; i < batch->count; i++)
-        settle_add(&pipeline->settle, batch->records[i], verdict);
-    free(batch);
-}
-
-/* The rest of a batch that got on counts as a fresh one (lambda-esm.md section
- * 3.3); one that never ran has used up no attempt. */
-static void try_again(struct pipeline *pipeline, struct batch *batch,
-                      size_t done, enum outcome_kind kind)
-{
-    cut_front(batch, done);
-    if (done) {
-        batch->attempt = 0;
-        retry_got_on(&pipeline->retry);
-    } else if (kind != OUTCOME_UNSTARTED) {
-        batch->attempt++;
-    }
-    retry_failed(&pipeline->retry, pipeline->now_ms);
-    pipeline->again = batch;
-}
-
-static void finish_shard(struct pipeline *pipeline, struct batch *batch,
-                         const struct outcome *outcome)
-{
-    size_t done = settle_done_prefix(outcome, batch->count);
-
-    for (size_t i = 0; i < done; i++)
-        settle_add(&pipeline->settle, batch->records[i], SOURCE_DONE);
-    if (done)
-        pipeline->checkpoint = batch->records[done - 1];
-    if (done == batch->count) {
-        retry_got_on(&pipeline->retry);
-        free(batch);
-    } else if (pipeline->stopped) {
-        cut_front(batch, done);
-        give_up_batch(pipeline, batch, SOURCE_AGAIN);
-    } else {
-        try_again(pipeline, batch, done, outcome->kind);
-    }
-    window_reopen(&pipeline->window, pipeline->now_ms);
+    flow->counts.invalid_reports += verdict->is_invalid;
+    if (!verdict->all_failed && !verdict->failed_count)
+        return;
+    flow->counts.failed += batch->count;
+    if (outcome->kind == OUTCOME_TIMED_OUT)
+        flow->counts.failed_timed_out += batch->count;
 }
 
 void pipeline_finish(struct pipeline *pipeline, struct batch *batch,
-                     const struct outcome *outcome, int64_t now_ms)
+                     const struct outcome *outcome, int64_t now_ms,
+                     struct response_verdict *verdict)
 {
-    pipeline->now_ms = now_ms;
-    order_batch_over(&pipeline->order);
-    if (is_shard(pipeline))
-        finish_shard(pipeline, batch, outcome);
-    else
-        finish_queue(pipeline, batch, outcome);
+    struct flow *flow = pipeline->flow;
+
+    flow->now_ms = now_ms;
+    response_read(outcome, batch,
+                  &(struct response_rules){
+                      .reads_response = flow->options.reads_response,
+                      .wants_state = batch->window != NULL,
+                  },
+                  verdict);
+    count_finished(flow, batch, outcome, verdict);
+    flow->ops->finish(flow, batch, verdict);
 }
 
 bool pipeline_next_settlement(struct pipeline *pipeline,
                               struct settlement *settlement)
 {
-    if (!settle_next(&pipeline->settle, settlement))
-        return false;
-    assert(settlement->record != pipeline->checkpoint); // ask for it first
-    return true;
+    return settle_next(&pipeline->flow->settle, settlement);
 }
 
-const struct record *pipeline_checkpoint(struct pipeline *pipeline)
+struct discard *pipeline_next_discard(struct pipeline *pipeline)
 {
-    const struct record *checkpoint = pipeline->checkpoint;
+    struct flow *flow = pipeline->flow;
+    struct discard *discard = flow->discards;
 
-    pipeline->checkpoint = NULL;
-    return checkpoint;
+    if (!discard)
+        return NULL;
+    flow->discards = discard->next;
+    if (!flow->discards)
+        flow->last_discard = &flow->discards;
+    flow->discards_out++;
+    return discard;
 }
 
-/* When a batch may start; a pause that ends lets records in again, too. */
-static int64_t start_ms(const struct pipeline *pipeline)
+static void count_discarded(struct flow *flow, const struct discard *discard,
+                            bool is_reported)
 {
-    if (pipeline->again || !retry_is_due(&pipeline->retry, pipeline->now_ms))
-        return pipeline->retry.due_ms;
-    return window_closes_ms(&pipeline->window);
+    size_t count = discard->batch->count;
+
+    if (is_reported)
+        flow->counts.reported += count;
+    else if (discard->condition == DISCARD_ATTEMPTS)
+        flow->counts.dropped_attempts += count;
+    else if (discard->condition == DISCARD_AGE)
+        flow->counts.dropped_age += count;
+}
+
+static void end_discard(struct flow *flow, struct discard *discard,
+                        bool is_done)
+{
+    flow->discards_out--;
+    flow->ops->discarded(flow, discard, is_done);
+    free(discard);
+}
+
+void pipeline_discarded(struct pipeline *pipeline, struct discard *discard,
+                        bool is_reported, int64_t now_ms)
+{
+    pipeline->flow->now_ms = now_ms;
+    count_discarded(pipeline->flow, discard, is_reported);
+    end_discard(pipeline->flow, discard, true);
+}
+
+void pipeline_discard_failed(struct pipeline *pipeline, struct discard *discard)
+{
+    end_discard(pipeline->flow, discard, false);
+}
+
+bool pipeline_checkpoint(struct pipeline *pipeline,
+                         struct pipeline_checkpoint *checkpoint)
+{
+    const struct flow_ops *ops = pipeline->flow->ops;
+
+    return ops->checkpoint && ops->checkpoint(pipeline->flow, checkpoint);
+}
+
+void pipeline_end_of_shard(struct pipeline *pipeline, int64_t now_ms)
+{
+    pipeline->flow->now_ms = now_ms;
+    if (pipeline->flow->ops->end_of_shard)
+        pipeline->flow->ops->end_of_shard(pipeline->flow);
+}
+
+void pipeline_counts(const struct pipeline *pipeline,
+                     struct pipeline_counts *counts)
+{
+    *counts = pipeline->flow->counts;
 }
 
 int64_t pipeline_deadline_ms(const struct pipeline *pipeline)
 {
-    int64_t stale_ms = window_stale_ms(&pipeline->window);
+    const struct flow *flow = pipeline->flow;
 
-    if (pipeline->stopped)
-        return CLOCK_NEVER;
-    if (!order_free(&pipeline->order))
-        return stale_ms;
-    return clock_earlier(stale_ms, start_ms(pipeline));
+    return flow->stopped ? CLOCK_NEVER
+                         : flow->ops->deadline_ms(flow, INT64_MIN);
 }
 
 void pipeline_stop(struct pipeline *pipeline)
 {
-    if (pipeline->stopped)
+    struct flow *flow = pipeline->flow;
+
+    if (flow->stopped)
         return;
-    pipeline->stopped = true;
-    give_back_waiting(pipeline);
-    if (pipeline->again)
-        give_up_batch(pipeline, take_again(pipeline), SOURCE_RETURN);
+    flow->stopped = true;
+    flow->ops->stop(flow);
 }
 
 size_t pipeline_running(const struct pipeline *pipeline)
 {
-    return pipeline->order.running;
+    return pipeline->flow->ops->running(pipeline->flow);
 }
 
 bool pipeline_is_idle(const struct pipeline *pipeline)
 {
-    return !waiting(pipeline) && !pipeline->order.running &&
-           settle_is_empty(&pipeline->settle);
+    const struct flow *flow = pipeline->flow;
+
+    return flow->ops->is_empty(flow) && settle_is_empty(&flow->settle) &&
+           !flow->discards && !flow->discards_out;
 }

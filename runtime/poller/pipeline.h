@@ -3,16 +3,23 @@
  * may run now, and what an outcome means for each record. It does no I/O, takes
  * no lock and reads no clock: everything is a function of (state, event, now).
  *
- *     records in -> window (which form a batch) -> order (who may run now)
- *     -> [handler] -> outcome in -> retry (when again) -> settle (verdicts out)
+ *     records in -> filter -> window (which form a batch) -> order (who may run
+ *     now) -> rate, breaker -> [handler] -> response -> retry (when again)
+ *     -> settle (verdicts and discards out)
  *
- * Each of these is a room of its own beside this file; the pipeline only leads
- * records from one to the next.
+ * Each of these is a file of its own beside this one. What queues and shards
+ * have in common is here; queue_flow and shard_flow lead records from one to
+ * the next, each in its way:
  *
  * A queue (PIPELINE_QUEUE) runs up to `concurrency` batches at once, in any
- * order, and settles each record by itself. A shard (PIPELINE_SHARD) runs one
- * batch at a time, offers failed records again after a full-jitter backoff, and
- * has a checkpoint: the last record of the contiguous handled prefix.
+ * order (of a FIFO group one), and settles each record by itself.
+ *
+ * A shard (PIPELINE_SHARD) has `lanes`, each of which runs one batch at a time;
+ * a record's key chooses its lane. A lane offers failed records again after a
+ * full-jitter backoff, splits (`bisect`), and gives up by attempts or age: what
+ * is given up is a discard, which the caller reports before it is settled. The
+ * checkpoint is the last record of the prefix that is handled contiguously over
+ * all lanes.
  *
  * Threads: the poller's.
  */
@@ -23,10 +30,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "poller/batch.h"
 #include "poller/settle.h"
+#include "poller/trigger_config.h"
 
+struct filter;
 struct outcome;
+struct response_verdict;
 struct pipeline;
 struct record;
 
@@ -46,12 +57,75 @@ struct pipeline_options {
                            // start: the handler's timeout; with less left it
                            // is returned
     uint64_t seed;
+
+    struct filter *filter; // borrowed; NULL: all records match
+    bool reads_response;   // ReportBatchItemFailures
+    enum trigger_fifo_failure fifo_failure;
+    int64_t records_per_second; // 0: any
+    int64_t breaker_failures;   // 0: none
+    int64_t breaker_pause_ms;
+    enum pipeline_filtered { // a queue's records that do not match
+        PIPELINE_FILTERED_DELETE,
+        PIPELINE_FILTERED_LEAVE,
+        PIPELINE_FILTERED_MOVE, // a discard, then deleted
+    } filtered;
+
+    // Shards.
+    size_t lanes; // parallelization_factor
+    bool bisects;
+    int64_t maximum_attempts; // retries; -1: any
+    int64_t maximum_age_ms;   // -1: any
+    int64_t tumbling_ms;      // 0: none
+    const char *window;       // text that pipeline_checkpoint once gave out:
+                              // the window to go on with; NULL: none.
+                              // Read by pipeline_create only
+};
+
+/* Records that are given up: reported before they are settled. */
+struct discard {
+    enum discard_condition {
+        DISCARD_ATTEMPTS, // RetryAttemptsExhausted
+        DISCARD_AGE,      // RecordAgeExceeded
+        DISCARD_FILTERED, // a queue's; PIPELINE_FILTERED_MOVE
+    } condition;
+    struct batch *batch;     // owned
+    unsigned invoke_count;   // first try and retries; 1 for what expired unrun
+    bool is_unhandled;       // the last attempt failed as a whole
+    int64_t discarded_at_ms; // wall clock
+    void *context;           // the caller's
+    struct discard *next;    // the pipeline's
+};
+
+/* How far a shard is handled. Its texts live until the next call of pipeline_*.
+ */
+struct pipeline_checkpoint {
+    struct bytes sequence; // as record/sequence.h writes it; empty: as before
+    struct bytes window;   // a tumbling window that goes on, as text to be kept
+                           // with it; empty: none is open
+};
+
+struct pipeline_counts { // since create; lambda-esm.md section 8, peers.md 4.3
+    uint64_t polled, filtered; // records
+    uint64_t dispatched;       // records sent to the handler, each time
+    uint64_t failed;           // records of invocations that failed or whose
+                               // response lists failures
+    uint64_t failed_timed_out; // of those
+    uint64_t dropped_attempts, dropped_age; // records given up unreported
+    uint64_t reported;        // records handed to the on-failure destination
+    uint64_t invalid_reports; // responses that broke the rules
+    int64_t lag_ms;           // IteratorAge: of the last batch; -1: none yet
+    bool breaker_is_open;
 };
 
 struct pipeline *pipeline_create(const struct pipeline_options *options);
 /* Requires that no batch is out; records still inside must have been taken back
  * with pipeline_stop and next_settlement. NULL is fine. */
 void pipeline_destroy(struct pipeline *pipeline);
+
+/* How far the wall clock is ahead of the monotonic one: records' ages go by it.
+ * To be told before the first record, and again at times, because it may jump.
+ */
+void pipeline_set_wall(struct pipeline *pipeline, int64_t wall_ahead_ms);
 
 /* A queue's from now on: handler instances come and go. 1 or more. */
 void pipeline_set_concurrency(struct pipeline *pipeline, size_t concurrency);
@@ -69,17 +143,41 @@ void pipeline_add(struct pipeline *pipeline, struct record *record,
 struct batch *pipeline_next_batch(struct pipeline *pipeline, int64_t now_ms);
 
 /* A running batch's outcome; the batch belongs to the pipeline again. Emitted
- * records have been accepted by then. The outcome stays the caller's. */
+ * records have been accepted by then. The outcome stays the caller's; what it
+ * says, the response included, is read here (poller/response.h), and `verdict`
+ * tells what it came to, for the log; the caller finishes it. */
 void pipeline_finish(struct pipeline *pipeline, struct batch *batch,
-                     const struct outcome *outcome, int64_t now_ms);
+                     const struct outcome *outcome, int64_t now_ms,
+                     struct response_verdict *verdict);
 
 /* The next verdict to carry out. False: none now. */
 bool pipeline_next_settlement(struct pipeline *pipeline,
                               struct settlement *settlement);
 
-/* Shards: the record up to which all is handled, when it moved since the last
- * call. Its memory lives until its settlement is taken, so ask first. NULL. */
-const struct record *pipeline_checkpoint(struct pipeline *pipeline);
+/* The next records to be given up; NULL: none. They are out, like a batch that
+ * runs, until pipeline_discarded. */
+struct discard *pipeline_next_discard(struct pipeline *pipeline);
+
+/* The destination accepted the report, or there is none: is_reported false. The
+ * pipeline frees the discard and settles its records. */
+void pipeline_discarded(struct pipeline *pipeline, struct discard *discard,
+                        bool is_reported, int64_t now_ms);
+
+/* It could not be reported and never will (a forced stop, a lost lease): its
+ * records stay unhandled. */
+void pipeline_discard_failed(struct pipeline *pipeline,
+                             struct discard *discard);
+
+/* Shards: how far all is handled, and the open window. False: nothing moved
+ * since the last call. Ask before the settlements. */
+bool pipeline_checkpoint(struct pipeline *pipeline,
+                         struct pipeline_checkpoint *checkpoint);
+
+/* Shards: no further record will come, ever; an open window closes. */
+void pipeline_end_of_shard(struct pipeline *pipeline, int64_t now_ms);
+
+void pipeline_counts(const struct pipeline *pipeline,
+                     struct pipeline_counts *counts);
 
 /* When something may change by time alone: a window closes, a backoff ends. */
 int64_t pipeline_deadline_ms(const struct pipeline *pipeline);

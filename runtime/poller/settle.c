@@ -1,40 +1,6 @@
 #include "poller/settle.h"
 
-#include "handler/handler.h"
 #include "poller/retry.h"
-
-static bool is_failed(const struct outcome *outcome, size_t index)
-{
-    return outcome->kind != OUTCOME_DONE ||
-           (outcome->failed && outcome->failed[index]);
-}
-
-enum source_verdict settle_verdict(const struct outcome *outcome, size_t index)
-{
-    if (outcome->kind == OUTCOME_UNSTARTED)
-        return SOURCE_RETURN;
-    return is_failed(outcome, index) ? SOURCE_AGAIN : SOURCE_DONE;
-}
-
-size_t settle_done_prefix(const struct outcome *outcome, size_t count)
-{
-    size_t done = 0;
-
-    while (done < count && !is_failed(outcome, done))
-        done++;
-    return done;
-}
-
-size_t settle_count_failed(const struct outcome *outcome, size_t count)
-{
-    size_t failed = 0;
-
-    if (outcome->kind == OUTCOME_UNSTARTED)
-        return 0;
-    for (size_t i = 0; i < count; i++)
-        failed += is_failed(outcome, i);
-    return failed;
-}
 
 void settle_init(struct settle *settle, struct retry *delays)
 {

@@ -1,10 +1,7 @@
 /*
- * settle: what an outcome means for each record of its batch, and the verdicts
- * that wait to be carried out.
- *
- * A queue settles each record by itself: what is done is deleted, what failed
- * comes again, what never ran goes back. A shard settles from the front up to
- * its lowest failed record; that one and all after it are to be offered again.
+ * settle: the verdicts that wait to be carried out: what is done first, for it
+ * is what a redelivery would repeat; then what goes back, then what failed,
+ * with the delay after which it is to come again.
  *
  * Threads: the poller's. Pure.
  */
@@ -17,7 +14,6 @@
 
 #include "source/source.h"
 
-struct outcome;
 struct retry;
 
 struct settlement {
@@ -30,15 +26,6 @@ struct settle {
     struct retry *delays; // borrowed; of SOURCE_AGAIN. NULL: leave it
     struct record_list done, again, back; // owned
 };
-
-/* What becomes of one record of a queue's batch. */
-enum source_verdict settle_verdict(const struct outcome *outcome, size_t index);
-
-/* How many records from the front of a shard's batch are done. */
-size_t settle_done_prefix(const struct outcome *outcome, size_t count);
-
-/* How many of its records a handler failed. */
-size_t settle_count_failed(const struct outcome *outcome, size_t count);
 
 void settle_init(struct settle *settle, struct retry *delays);
 void settle_add(struct settle *settle, struct record *record,

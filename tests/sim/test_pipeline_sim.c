@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "handler/handler.h"
 #include "poller/pipeline.h"
+#include "poller/response.h"
 #include "record/event.h"
 #include "records.h"
 #include "test.h"
@@ -125,7 +126,10 @@ static void arrive(struct world *world, const struct record_spec *spec,
     struct delivery *delivery = mem_calloc(1, sizeof(*delivery));
     struct record_spec own = *spec;
     struct record *record;
+    char id[24];
 
+    (void)snprintf(id, sizeof(id), "%zu", message);
+    own.id = id;
     delivery->message = message;
     delivery->arrival = world->arrivals++;
     own.origin = &delivery->origin;
@@ -227,17 +231,24 @@ static void release(struct world *world, struct record *record)
     world->inside--;
 }
 
+static void end_batch(struct world *world, struct batch *batch,
+                      const struct outcome *outcome)
+{
+    struct response_verdict verdict = {0};
+
+    pipeline_finish(world->pipeline, batch, outcome, world->now_ms, &verdict);
+    response_verdict_finish(&verdict);
+}
+
 /* The process dies: nothing that was inside has any effect any more. */
 static void crash(struct world *world)
 {
     struct settlement settlement;
 
     while (world->running_count)
-        pipeline_finish(world->pipeline, take_running(world),
-                        &(struct outcome){.kind = OUTCOME_FAILED},
-                        world->now_ms);
+        end_batch(world, take_running(world),
+                  &(struct outcome){.kind = OUTCOME_FAILED});
     pipeline_stop(world->pipeline);
-    (void)pipeline_checkpoint(world->pipeline);
     while (pipeline_next_settlement(world->pipeline, &settlement))
         release(world, settlement.record);
     assert_int_equal(world->inside, 0);
@@ -348,7 +359,7 @@ static void finish_queue_batch(struct world *world, bool all_succeed)
         else if (world->options.by_group)
             went_back(world, delivery);
     }
-    pipeline_finish(world->pipeline, batch, &outcome, world->now_ms);
+    end_batch(world, batch, &outcome);
 }
 
 static void settle_message(struct world *world,
@@ -534,17 +545,26 @@ static void finish_shard_batch(struct world *world, bool all_succeed)
             world->waiting_bytes += batch->records[i]->event_size;
         }
     world->handled_to += done;
-    pipeline_finish(world->pipeline, batch, &outcome, world->now_ms);
+    end_batch(world, batch, &outcome);
     free(failed);
+}
+
+static size_t number_of(struct bytes sequence)
+{
+    char text[24] = "";
+
+    assert_true(sequence.size && sequence.size < sizeof(text));
+    memcpy(text, sequence.data, sequence.size);
+    return strtoul(text, NULL, 10);
 }
 
 static void store_checkpoint(struct world *world)
 {
-    const struct record *at = pipeline_checkpoint(world->pipeline);
+    struct pipeline_checkpoint checkpoint;
 
-    if (!at)
+    if (!pipeline_checkpoint(world->pipeline, &checkpoint))
         return;
-    assert_int_equal(delivery_of(at)->message + 1, world->handled_to);
+    assert_int_equal(number_of(checkpoint.sequence) + 1, world->handled_to);
     assert_true(world->handled_to > world->stored);
     world->stored = world->handled_to;
 }

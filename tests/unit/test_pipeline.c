@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "handler/handler.h"
+#include "poller/response.h"
 #include "record/event.h"
 #include "records.h"
 #include "test.h"
@@ -249,6 +250,15 @@ static struct batch **find_batch(struct story *story, char letter)
     return NULL;
 }
 
+static void end_batch(struct story *story, struct batch *batch,
+                      const struct outcome *outcome)
+{
+    struct response_verdict verdict = {0};
+
+    pipeline_finish(story->pipeline, batch, outcome, story->now_ms, &verdict);
+    response_verdict_finish(&verdict);
+}
+
 static void finish(struct story *story, enum outcome_kind kind,
                    const char *letters)
 {
@@ -262,7 +272,7 @@ static void finish(struct story *story, enum outcome_kind kind,
             strchr(failed_letters, (*batch)->records[i]->id.data[0]) != NULL;
     if (failed_letters)
         outcome.failed = failed;
-    pipeline_finish(story->pipeline, *batch, &outcome, story->now_ms);
+    end_batch(story, *batch, &outcome);
     *batch = NULL;
 }
 
@@ -290,15 +300,16 @@ static void expect_none(struct story *story)
 
 static void expect_checkpoint(struct story *story, const char *letter)
 {
-    const struct record *record = pipeline_checkpoint(story->pipeline);
+    struct pipeline_checkpoint checkpoint;
+    bool moved = pipeline_checkpoint(story->pipeline, &checkpoint);
 
     if (!letter) {
-        assert_null(record);
+        assert_false(moved);
         return;
     }
-    if (!record)
+    if (!moved)
         fail_msg("%s: it did not move", story->word);
-    assert_int_equal(record->id.data[0], letter[0]);
+    assert_int_equal(checkpoint.sequence.data[0], letter[0]);
 }
 
 static bool is_word(const char *word, const char *verb, const char **argument)
@@ -367,11 +378,9 @@ static void end_story(struct story *story)
 
     for (size_t i = 0; i < STORY_BATCHES; i++)
         if (story->running[i])
-            pipeline_finish(story->pipeline, story->running[i],
-                            &(struct outcome){.kind = OUTCOME_FAILED},
-                            story->now_ms);
+            end_batch(story, story->running[i],
+                      &(struct outcome){.kind = OUTCOME_FAILED});
     pipeline_stop(story->pipeline);
-    (void)pipeline_checkpoint(story->pipeline);
     while (pipeline_next_settlement(story->pipeline, &settlement)) {
         record_release(settlement.record);
         story->inside--;

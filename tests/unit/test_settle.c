@@ -1,51 +1,8 @@
 #include "poller/settle.h"
 
-#include "handler/handler.h"
 #include "poller/retry.h"
 #include "records.h"
 #include "test.h"
-
-/* One letter a record: D done, A again, R return; flags: x failed, - not. */
-static struct settle_case {
-    const char *name;
-    enum outcome_kind kind;
-    const char *flags;    // NULL: none given
-    const char *verdicts; // of a queue
-    size_t done_prefix;   // of a shard
-    size_t failed;
-} cases[] = {
-    {"all done", OUTCOME_DONE, NULL, "DDDD", 4, 0},
-    {"all done, flags given", OUTCOME_DONE, "----", "DDDD", 4, 0},
-    {"first failed", OUTCOME_DONE, "x---", "ADDD", 0, 1},
-    {"middle failed", OUTCOME_DONE, "--x-", "DDAD", 2, 1},
-    {"last failed", OUTCOME_DONE, "---x", "DDDA", 3, 1},
-    {"several failed", OUTCOME_DONE, "-x-x", "DADA", 1, 2},
-    {"each failed", OUTCOME_DONE, "xxxx", "AAAA", 0, 4},
-    {"batch failed", OUTCOME_FAILED, NULL, "AAAA", 0, 4},
-    {"batch failed, whatever the flags say", OUTCOME_FAILED, "--x-", "AAAA", 0,
-     4},
-    {"timed out", OUTCOME_TIMED_OUT, NULL, "AAAA", 0, 4},
-    {"timed out, whatever the flags say", OUTCOME_TIMED_OUT, "---x", "AAAA", 0,
-     4},
-    {"never started", OUTCOME_UNSTARTED, NULL, "RRRR", 0, 0},
-};
-
-static void test_outcome(void **state)
-{
-    const struct settle_case *c = *state;
-    size_t count = strlen(c->verdicts);
-    struct outcome outcome = {.kind = c->kind};
-    bool failed[8] = {false};
-
-    for (size_t i = 0; c->flags && i < count; i++)
-        failed[i] = c->flags[i] == 'x';
-    if (c->flags)
-        outcome.failed = failed;
-    for (size_t i = 0; i < count; i++)
-        assert_int_equal("DAR"[settle_verdict(&outcome, i)], c -> verdicts[i]);
-    assert_int_equal(settle_done_prefix(&outcome, count), c->done_prefix);
-    assert_int_equal(settle_count_failed(&outcome, count), c->failed);
-}
 
 static struct record *add(struct settle *settle, enum source_verdict verdict,
                           uint32_t receive_count)
@@ -141,7 +98,6 @@ int main(void)
         cmocka_unit_test(test_failed_come_again_by_receive_count),
         cmocka_unit_test(test_only_failed_ones_are_delayed),
     };
-    int failed = run_table("settle", cases, test_outcome);
 
-    return failed + cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
