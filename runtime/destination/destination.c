@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "destination/destination_inner.h"
+#include "destination/object_name.h"
 
 #define BACKOFF_BASE_MS 100
 #define BACKOFF_MAXIMUM_MS 20000
@@ -16,30 +17,19 @@
 #define SAY_AGAIN_MS 60000
 #define TIMEOUT_MS 30000
 
-static const struct destination_ops *const kinds[] = {&destination_sqs,
-                                                      &destination_kinesis};
+static const struct destination_ops *const kinds[] = {
+    [TARGET_SQS] = &destination_sqs,
+    [TARGET_KINESIS] = &destination_kinesis,
+    [TARGET_FILE] = &destination_file,
+};
+
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
-
-// The kind of an ARN, and what it names.
-static const struct destination_ops *
-find_kind(const char *arn, struct bytes *name, struct error *err)
-{
-    enum aws_service service;
-
-    if (!resource_from_arn(arn, &service, name, err))
-        return NULL;
-    for (size_t i = 0; i < KINDS; i++)
-        if (kinds[i]->service == service)
-            return kinds[i];
-    error_set(err, ERROR_INVALID, "\"%s\" is no destination", arn);
-    return NULL;
-}
 
 bool destination_check(const char *arn, struct error *err)
 {
-    struct bytes name;
+    struct target target;
 
-    return find_kind(arn, &name, err) != NULL;
+    return target_parse(arn, &target, err);
 }
 
 struct destination *destination_open(const struct destination_options *options,
@@ -48,23 +38,65 @@ struct destination *destination_open(const struct destination_options *options,
     const struct destination_ops *ops;
     struct destination *destination;
     struct outbox_limits limits;
-    struct bytes name;
+    struct target target;
 
-    ops = find_kind(options->arn, &name, err);
-    if (!ops)
+    if (!target_parse(options->arn, &target, err))
         return NULL;
+    ops = target.kind < KINDS ? kinds[target.kind] : NULL;
+    if (!ops) {
+        error_set(err, ERROR_INVALID, "\"%s\" is no destination yet",
+                  options->arn);
+        return NULL;
+    }
     destination = mem_calloc(1, ops->size);
     destination->ops = ops;
     destination->session = options->session;
     destination->client = options->client;
+    destination->clock = options->clock;
     destination->calls = ops->calls;
     destination->random.state = options->seed;
     destination->arn = mem_strdup(options->arn);
     log_child(&destination->log, options->log, "destination", options->arn);
     limits = ops->limits;
-    ops->open(destination, name, options, &limits);
-    outbox_init(&destination->outbox, &limits, options->seed);
-    return destination;
+    if (ops->open(destination, target.name, options, &limits, err)) {
+        outbox_init(&destination->outbox, &limits, options->seed);
+        return destination;
+    }
+    if (ops->close)
+        ops->close(destination);
+    free(destination->arn);
+    free(destination);
+    return NULL;
+}
+
+// When it was given, and 16 bytes of chance.
+static void identify(struct destination *destination, struct shipment *shipment)
+{
+    int64_t wall_ms = clock_wall_ms(destination->clock);
+    uint64_t chance[] = {random_next(&destination->random),
+                         random_next(&destination->random)};
+
+    memcpy(shipment->identity, &wall_ms, sizeof(wall_ms));
+    memcpy(shipment->identity + sizeof(wall_ms), chance, sizeof(chance));
+}
+
+void destination_name(const struct parcel *parcel, struct buffer *out)
+{
+    const uint8_t *identity = parcel->shipment->identity;
+    uint8_t own[16];
+    char uuid[UUID_SIZE];
+    int64_t wall_ms;
+
+    if (parcel->emission->name.size) {
+        buffer_append_bytes(out, parcel->emission->name);
+        return;
+    }
+    memcpy(&wall_ms, identity, sizeof(wall_ms));
+    memcpy(own, identity + sizeof(wall_ms), sizeof(own));
+    for (size_t i = 0; i < sizeof(parcel->index); i++)
+        own[i] ^= (uint8_t)(parcel->index >> 8 * i);
+    object_uuid(own, 4, uuid);
+    object_name_result(out, wall_ms, uuid);
 }
 
 static struct send *send_create(struct destination *destination,
@@ -102,6 +134,7 @@ static void say_failed(struct destination *destination, const char *why,
     if (!log_repeat_due(said, now_ms, SAY_AGAIN_MS))
         return;
     log_warn(&destination->log, "destination.failed",
+             LOG_INT("held", outbox_deliveries(&destination->outbox)),
              LOG_INT("repeated", said->suppressed), LOG_STR("error", why));
     said->suppressed = 0;
 }
@@ -117,14 +150,21 @@ static void say_refused(struct destination *destination,
     log_error(
         &destination->log, "destination.refused",
         LOG_INT("bytes", emission->data.size),
+        LOG_INT("deliveries", outbox_deliveries(&destination->outbox)),
         LOG_INT("repeated", said->suppressed), LOG_STR("error", why),
         LOG_STR("held", "its batch is not settled before it is accepted"));
     said->suppressed = 0;
 }
 
+// One that has a smaller form goes on as that.
 static void hold_refused(struct destination *destination, struct parcel *parcel,
                          const char *why, int64_t now_ms)
 {
+    if (parcel->emission->smaller) {
+        parcel->emission = parcel->emission->smaller;
+        outbox_halve(&destination->outbox, parcel, 1);
+        return;
+    }
     say_refused(destination, parcel->emission, why, now_ms);
     outbox_failed(&destination->outbox, parcel, REFUSED_BASE_MS,
                   REFUSED_MAXIMUM_MS, now_ms);
@@ -138,6 +178,8 @@ static size_t hold_impossible(struct destination *destination,
     size_t kept = 0;
     struct error err;
 
+    if (!destination->ops->check)
+        return count;
     for (size_t i = 0; i < count; i++) {
         if (destination->ops->check(destination, parcels[i]->emission, &err))
             parcels[kept++] = parcels[i];
@@ -159,33 +201,6 @@ static void send_parcels(struct destination *destination,
     destination->ops->write(destination, send, &request);
     send->protocol = request.protocol;
     aws_client_send(destination->client, &request);
-}
-
-void destination_poll(struct destination *destination, int64_t now_ms)
-{
-    const struct destination_ops *ops = destination->ops;
-    struct parcel *parcels[OUTBOX_MOST];
-    size_t count;
-
-    destination->is_prepared =
-        !ops->prepare || ops->prepare(destination, now_ms);
-    while (destination->is_prepared &&
-           destination->in_flight < destination->calls &&
-           (count = outbox_take(&destination->outbox, now_ms, parcels))) {
-        count = hold_impossible(destination, parcels, count, now_ms);
-        if (count)
-            send_parcels(destination, parcels, count);
-    }
-}
-
-void destination_deliver(struct destination *destination,
-                         struct delivery *delivery, int64_t now_ms)
-{
-    struct shipment *shipment = outbox_add(&destination->outbox, delivery);
-
-    if (shipment && destination->ops->accept)
-        destination->ops->accept(destination, shipment);
-    destination_poll(destination, now_ms);
 }
 
 void destination_withdraw(struct destination *destination,
@@ -242,6 +257,54 @@ static void carry_out(struct destination *destination, struct parcel *parcel,
                       BACKOFF_MAXIMUM_MS, now_ms);
         return;
     }
+}
+
+static void put_parcels(struct destination *destination,
+                        struct parcel *const *parcels, size_t count,
+                        int64_t now_ms)
+{
+    enum verdict verdict;
+
+    for (size_t i = 0; i < count; i++) {
+        struct error err = {0};
+
+        verdict = VERDICT_ACCEPTED;
+        if (!destination->ops->put(destination, parcels[i], &err))
+            verdict =
+                err.code == ERROR_INVALID ? VERDICT_REFUSED : VERDICT_AGAIN;
+        carry_out(destination, parcels[i], verdict, err.message, now_ms);
+    }
+}
+
+void destination_poll(struct destination *destination, int64_t now_ms)
+{
+    const struct destination_ops *ops = destination->ops;
+    struct parcel *parcels[OUTBOX_MOST];
+    size_t count;
+
+    destination->is_prepared =
+        !ops->prepare || ops->prepare(destination, now_ms);
+    while (destination->is_prepared &&
+           destination->in_flight < destination->calls &&
+           (count = outbox_take(&destination->outbox, now_ms, parcels))) {
+        count = hold_impossible(destination, parcels, count, now_ms);
+        if (ops->put)
+            put_parcels(destination, parcels, count, now_ms);
+        else if (count)
+            send_parcels(destination, parcels, count);
+    }
+}
+
+void destination_deliver(struct destination *destination,
+                         struct delivery *delivery, int64_t now_ms)
+{
+    struct shipment *shipment = outbox_add(&destination->outbox, delivery);
+
+    if (shipment)
+        identify(destination, shipment);
+    if (shipment && destination->ops->accept)
+        destination->ops->accept(destination, shipment);
+    destination_poll(destination, now_ms);
 }
 
 // Is the whole call refused, so that one of its parcels may be to blame?

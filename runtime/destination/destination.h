@@ -1,8 +1,9 @@
 /*
  * destination: where emitted records go before their batch is settled. It lives
  * in the poller's loop, like a source: it sends calls through the poller's
- * aws_client (batches of 10 for SQS, 500 for Kinesis), retries what failed
- * entry by entry with backoff, and says when a whole delivery was accepted.
+ * aws_client (batches of 10 for SQS, 500 for Kinesis, one by one elsewhere) or
+ * writes files, retries what failed entry by entry with backoff, and says when
+ * a whole delivery was accepted.
  *
  * What can never be accepted (too large, no text for SQS) is held, and an error
  * says so once a minute: dropping it would lose it, settling its batch too.
@@ -43,7 +44,7 @@ struct delivery {
 };
 
 struct destination_options {
-    const char *arn;             // arn:aws:sqs:... or arn:aws:kinesis:...
+    const char *arn; // arn:aws:sqs:... and so on, file:///folder/, https://...
     struct aws_session *session; // borrowed
     struct aws_client *client;   // borrowed; the poller's
     const struct clock *clock;
@@ -51,9 +52,11 @@ struct destination_options {
     uint64_t seed;
 };
 
-/* Is this an ARN that destination_open takes? For `pollard validate`. */
+/* Is this what destination_open takes? For `pollard validate`. */
 bool destination_check(const char *arn, struct error *err);
 
+/* ERROR_INVALID as destination_check; anything else: the folder cannot be
+ * written to. */
 struct destination *destination_open(const struct destination_options *options,
                                      struct error *err);
 

@@ -1,7 +1,9 @@
 #include "destination/destination_config.h"
 
-#include "aws/resource.h"
 #include "base/error.h"
+#include "destination/destination.h"
+#include "destination/on_failure.h"
+#include "destination/target.h"
 
 static const struct field on_success_fields[] = {
     {"destination",
@@ -35,16 +37,30 @@ const struct field destination_config_fields[] = {
     {0},
 };
 
+typedef bool check_fn(const char *destination, struct error *err);
+
+// The folder too, where there is one already.
+static void check(const char *key, const char *destination, check_fn *is_good,
+                  const struct schema_map *map, struct problems *problems)
+{
+    struct target target;
+    struct error err;
+
+    if (!destination)
+        return;
+    if (!is_good(destination, &err) ||
+        !target_parse(destination, &target, &err) ||
+        (target.kind == TARGET_FILE &&
+         !target_check_folder(target.name.data, &err)))
+        schema_complain(map, key, problems, "%s", err.message);
+}
+
 void destination_config_check(const struct destination_config *config,
                               const struct schema_map *map,
                               struct problems *problems)
 {
-    const char *arn = config->on_success.destination;
-    enum aws_service service;
-    struct bytes name;
-    struct error err;
-
-    if (arn && !resource_from_arn(arn, &service, &name, &err))
-        schema_complain(map, "on_success.destination", problems, "%s",
-                        err.message);
+    check("on_success.destination", config->on_success.destination,
+          destination_check, map, problems);
+    check("on_failure.destination", config->on_failure.destination,
+          on_failure_check, map, problems);
 }

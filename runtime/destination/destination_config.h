@@ -8,8 +8,7 @@
 
 struct destination_config {
     struct {
-        // ARN of an SQS queue or a Kinesis stream; NULL: none
-        char *destination;
+        char *destination; // as destination_check takes it; NULL: none
     } on_success;
     struct {
         char *destination; // as on_failure_check takes it; NULL: none
@@ -19,7 +18,7 @@ struct destination_config {
 
 extern const struct field destination_config_fields[];
 
-/* What the rows cannot say: the ARN. */
+/* What the rows cannot say: is it a destination, and is its folder safe? */
 void destination_config_check(const struct destination_config *config,
                               const struct schema_map *map,
                               struct problems *problems);

@@ -1,5 +1,5 @@
 /*
- * destination_inner: what the kinds of destination (SQS, Kinesis) share. For
+ * destination_inner: what the kinds of destination (SQS, SNS, ...) share. For
  * this room only. Each exports one table; destination.c allocates its struct
  * zeroed, keeps the outbox and the calls, and asks the table what to write and
  * what an answer means.
@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "destination/destination.h"
 #include "destination/outbox.h"
+#include "destination/target.h"
 
 enum destination_kind { DESTINATION_LOOKUP, DESTINATION_SEND };
 
@@ -41,16 +42,16 @@ struct send { // one call in flight
 };
 
 struct destination_ops {
-    enum aws_service service; // of the ARN
-    size_t size;              // of the implementation's struct
-    size_t calls;             // in flight at the most
+    enum target_kind kind;
+    size_t size;  // of the implementation's struct
+    size_t calls; // in flight at the most
     struct outbox_limits limits;
 
     /* The base members are in place, but for the outbox, whose limits may still
-     * be changed. `name` is the queue's or stream's. */
-    void (*open)(struct destination *destination, struct bytes name,
+     * be changed. `name` is the target's. On failure close is called. */
+    bool (*open)(struct destination *destination, struct bytes name,
                  const struct destination_options *options,
-                 struct outbox_limits *limits);
+                 struct outbox_limits *limits, struct error *err);
 
     /* Move on with what must be known before anything is sent. True once it
      * is. NULL: nothing must. */
@@ -61,12 +62,17 @@ struct destination_ops {
     void (*prepare_reply)(struct destination *destination,
                           struct aws_reply *reply, int64_t now_ms);
 
-    /* Could this ever be accepted? */
+    /* Could this ever be accepted? NULL: anything can. */
     bool (*check)(const struct destination *destination,
                   const struct emission *emission, struct error *err);
 
     /* A new delivery. NULL: nothing to do. */
     void (*accept)(struct destination *destination, struct shipment *shipment);
+
+    /* Put one where it goes, at once; instead of write and read. ERROR_INVALID
+     * is a refusal, all else will be tried again. */
+    bool (*put)(struct destination *destination, const struct parcel *parcel,
+                struct error *err);
 
     /* The request of a call: service, protocol, operation, path and body. */
     void (*write)(struct destination *destination, const struct send *send,
@@ -90,6 +96,7 @@ struct destination { // first member of every implementation
     // Set by destination_open, never changed.
     struct aws_session *session; // borrowed
     struct aws_client *client;   // borrowed
+    const struct clock *clock;   // borrowed
     struct log log;              // says which destination
     char *arn;                   // owned
     size_t calls;                // in flight at the most
@@ -103,6 +110,10 @@ struct destination { // first member of every implementation
     struct log_repeat failed_said, refused_said;
 };
 
-extern const struct destination_ops destination_sqs, destination_kinesis;
+/* Where a parcel is put in a bucket or a folder; the same at each attempt. */
+void destination_name(const struct parcel *parcel, struct buffer *out);
+
+extern const struct destination_ops destination_sqs, destination_kinesis,
+    destination_file;
 
 #endif

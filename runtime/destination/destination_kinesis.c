@@ -26,13 +26,15 @@ static struct destination_kinesis *kinesis_of(struct destination *destination)
     return (struct destination_kinesis *)destination;
 }
 
-static void kinesis_open(struct destination *destination, struct bytes name,
+static bool kinesis_open(struct destination *destination, struct bytes name,
                          const struct destination_options *options,
-                         struct outbox_limits *limits)
+                         struct outbox_limits *limits, struct error *err)
 {
     (void)options;
     (void)limits;
+    (void)err;
     kinesis_of(destination)->stream = mem_strndup(name.data, name.size);
+    return true;
 }
 
 static size_t characters(struct bytes text) // of valid UTF-8
@@ -166,7 +168,7 @@ static void kinesis_close(struct destination *destination)
 }
 
 const struct destination_ops destination_kinesis = {
-    .service = AWS_KINESIS,
+    .kind = TARGET_KINESIS,
     .size = sizeof(struct destination_kinesis),
     .calls = 4,
     .limits = {.parcels = OUTBOX_MOST, .bytes = CALL_MOST},

@@ -36,13 +36,14 @@ sqs_of_const(const struct destination *destination)
     return (const struct destination_sqs *)destination;
 }
 
-static void sqs_open(struct destination *destination, struct bytes name,
+static bool sqs_open(struct destination *destination, struct bytes name,
                      const struct destination_options *options,
-                     struct outbox_limits *limits)
+                     struct outbox_limits *limits, struct error *err)
 {
     struct destination_sqs *sqs = sqs_of(destination);
     AUTO_FREE char *queue = mem_strndup(name.data, name.size);
 
+    (void)err;
     sqs->digest = digest_create();
     sqs->is_fifo = resource_is_fifo(name);
     if (sqs->is_fifo) {
@@ -58,6 +59,7 @@ static void sqs_open(struct destination *destination, struct bytes name,
                                     .owner = destination,
                                     .kind = DESTINATION_LOOKUP,
                                     .seed = options->seed + 1});
+    return true;
 }
 
 static bool sqs_prepare(struct destination *destination, int64_t now_ms)
@@ -266,7 +268,7 @@ static void sqs_close(struct destination *destination)
 }
 
 const struct destination_ops destination_sqs = {
-    .service = AWS_SQS,
+    .kind = TARGET_SQS,
     .size = sizeof(struct destination_sqs),
     .calls = 8,
     .limits = {.parcels = SQS_BATCH_MOST, .bytes = MESSAGE_MOST},

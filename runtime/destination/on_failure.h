@@ -3,10 +3,13 @@
  * lambda-esm.md section 4). It renders each failure as its kind of destination
  * holds it and hands it to a destination of that kind:
  *
- *     arn:aws:sqs:..., arn:aws:sns:...   AWS's report; the records' ranges
- * only, the records too on SQS when asked for arn:aws:s3:::BUCKET the report
- * with "payload", the event, under AWS's key file:///folder/, https://... the
- * same, one file or POST a report
+ *     arn:aws:sqs:..., arn:aws:sns:...
+ *         AWS's report, without the records; with them on SQS when asked for,
+ *         as far as they fit
+ *     arn:aws:s3:::BUCKET
+ *         the report with "payload", the event, under AWS's key
+ *     file:///folder/, https://...
+ *         the same, one file or POST a report
  *
  * A failure is reported until it was accepted; its records must not be settled
  * before. What is refused for good is held, and said once a minute, like all
@@ -52,7 +55,8 @@ struct failure {
     struct record *const *records; // of one shard, in order; 1 or more
     size_t count;
     const struct event_window *window; // of its payload; NULL: no window
-    void *tag;                         // the caller's
+    struct bytes request_id; // of the last invocation; empty: one is made
+    void *tag;               // the caller's
 
     struct failure *next;                 // on_failure's
     struct on_failure_shipment *shipment; // on_failure's

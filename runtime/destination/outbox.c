@@ -186,6 +186,16 @@ size_t outbox_take(struct outbox *outbox, int64_t now_ms,
     return count;
 }
 
+size_t outbox_deliveries(const struct outbox *outbox)
+{
+    const struct shipment *shipment;
+    size_t count = 0;
+
+    TAILQ_FOREACH(shipment, &outbox->shipments, link)
+    count++;
+    return count;
+}
+
 void outbox_accepted(struct outbox *outbox, struct parcel *parcel)
 {
     struct shipment *shipment = parcel->shipment;

@@ -61,7 +61,7 @@ struct shipment {
     TAILQ_ENTRY(shipment) link;
     struct delivery *delivery; // borrowed
     size_t left;               // parcels not accepted
-    uint8_t identity[32];      // the destination's own
+    uint8_t identity[32];      // the destination's own, made at its arrival
     struct parcel parcels[];
 };
 
@@ -81,6 +81,9 @@ void outbox_withdraw(struct outbox *outbox, struct delivery *delivery);
  * below. Returns how many; 0: none is due. */
 size_t outbox_take(struct outbox *outbox, int64_t now_ms,
                    struct parcel *parcels[OUTBOX_MOST]);
+
+/* Deliveries that are not complete. */
+size_t outbox_deliveries(const struct outbox *outbox);
 
 void outbox_accepted(struct outbox *outbox, struct parcel *parcel);
 

@@ -266,7 +266,8 @@ static struct settings_case {
     {"a destination that is no ARN",
      QUEUE "    destination_config: {on_success: {destination: done}}\n",
      "6:52: triggers.a.destination_config.on_success.destination: \"done\" is "
-     "no ARN: arn:aws:SERVICE:REGION:ACCOUNT:NAME\n"},
+     "no destination: the ARN of an SQS queue, an SNS topic or an S3 bucket, "
+     "file:///folder/ or https://...\n"},
     {"twins by name",
      "version: 1\nhandlers: {h: {library: a.so}}\ntriggers:\n  a: {source: "
      "{sqs: {queue: q}}, handler: h}\n  b: {source: {arn: "
