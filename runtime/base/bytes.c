@@ -1,10 +1,38 @@
 #include "base/bytes.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
+
+// Eight at once: a digit's high half is 3, and stays 3 when 6 is added.
+#define HIGH_HALVES 0xf0f0f0f0f0f0f0f0u
+#define THREES 0x3030303030303030u
+#define SIXES 0x0606060606060606u
+
+static bool are_digits(uint64_t eight)
+{
+    return (eight & HIGH_HALVES) == THREES &&
+           ((eight + SIXES) & HIGH_HALVES) == THREES;
+}
+
+bool bytes_are_digits(struct bytes bytes)
+{
+    uint64_t eight;
+    size_t i = 0;
+
+    for (; i + sizeof(eight) <= bytes.size; i += sizeof(eight)) {
+        memcpy(&eight, bytes.data + i, sizeof(eight));
+        if (!are_digits(eight))
+            return false;
+    }
+    for (; i < bytes.size; i++)
+        if (bytes.data[i] < '0' || bytes.data[i] > '9')
+            return false;
+    return true;
+}
 
 void buffer_init(struct buffer *buffer, size_t limit)
 {

@@ -30,6 +30,9 @@ static inline bool bytes_equal(struct bytes a, struct bytes b)
     return a.size == b.size && (!a.size || !memcmp(a.data, b.data, a.size));
 }
 
+/* Nothing but 0 to 9; true of nothing at all. */
+bool bytes_are_digits(struct bytes bytes);
+
 /* For "%.*s": printf takes an int. */
 #define BYTES_ARGS(bytes) (int)(bytes).size, (bytes).data
 

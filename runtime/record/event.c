@@ -305,7 +305,10 @@ static size_t sqs_size(const struct record *record)
 // A sequence number is digits, which need no escape.
 static size_t kinesis_size(const struct record *record)
 {
-    return 2 * text_size(record->id) + text_size(record->key) +
+    size_t id_size = bytes_are_digits(record->id) ? record->id.size + 2
+                                                  : text_size(record->id);
+
+    return 2 * id_size + text_size(record->key) +
            codec_base64_size(record->data.size);
 }
 

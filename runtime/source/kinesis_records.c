@@ -190,10 +190,8 @@ static bool read_sequence(struct document *in, struct record *record)
         return false;
     if (!id->size || id->size > SEQUENCE_LIMIT)
         return fail(in, "a SequenceNumber of no sensible length");
-    for (size_t i = 0; i < id->size; i++)
-        if (id->data[i] < '0' || id->data[i] > '9')
-            return fail(in, "a SequenceNumber that is no number");
-    return true;
+    return bytes_are_digits(*id) ||
+           fail(in, "a SequenceNumber that is no number");
 }
 
 static bool read_record_member(struct document *in, struct bytes name,

@@ -42,9 +42,30 @@ static void test_printf_fits_to_the_last_byte(void **state)
     buffer_finish(&buffer);
 }
 
+static void test_digits_are_told_from_their_neighbours(void **state)
+{
+    char text[24] = "01234567890123456789012";
+
+    (void)state;
+    assert_true(bytes_are_digits((struct bytes){0}));
+    for (size_t size = 0; size < sizeof(text); size++)
+        assert_true(bytes_are_digits((struct bytes){text, size}));
+    for (size_t at = 0; at < sizeof(text) - 1; at++)
+        for (int c = -128; c < 128; c++) {
+            char kept = text[at];
+
+            text[at] = (char)c;
+            assert_int_equal(
+                bytes_are_digits((struct bytes){text, sizeof(text) - 1}),
+                c >= '0' && c <= '9');
+            text[at] = kept;
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_digits_are_told_from_their_neighbours),
         cmocka_unit_test(test_append_grows_and_keeps_content),
         cmocka_unit_test(test_overflow_sticks_and_keeps_what_was_there),
         cmocka_unit_test(test_printf_fits_to_the_last_byte),
