@@ -213,9 +213,27 @@ static int host_emit(const struct pollard_batch *batch, const void *data,
     return 0;
 }
 
+static const struct bytes *find_dynamodb(const struct record *record,
+                                         struct bytes name)
+{
+    if (bytes_equal(name, BYTES("eventName")))
+        return &record->event_name;
+    if (bytes_equal(name, BYTES("eventID")))
+        return &record->event_id;
+    if (bytes_equal(name, BYTES("eventVersion")))
+        return &record->event_version;
+    if (bytes_equal(name, BYTES("userIdentity")) && record->user_identity.size)
+        return &record->user_identity;
+    return NULL;
+}
+
 static const struct bytes *find_attribute(const struct record *record,
                                           struct bytes name)
 {
+    if (record->origin->kind == RECORD_DYNAMODB)
+        return find_dynamodb(record, name);
+    if (record->origin->kind != RECORD_SQS)
+        return NULL;
     for (size_t i = 0; i < record->attribute_count; i++)
         if (bytes_equal(record->attributes[i].name, name))
             return &record->attributes[i].value;

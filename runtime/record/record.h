@@ -56,16 +56,20 @@ struct record {
     uint32_t sub;
     bool is_last_sub;
 
-    // DynamoDB only.
-    struct bytes event_id, event_name, event_version;
-    struct bytes user_identity; // JSON text; empty: none
-
-    // SQS only.
-    struct bytes receipt_handle, md5_of_body, md5_of_attributes;
-    const struct record_attribute *attributes;
-    size_t attribute_count;
-    const struct record_message_attribute *message_attributes;
-    size_t message_attribute_count;
+    // By the origin's kind: records are kept small, because a shard has many.
+    union {
+        struct { // DynamoDB only
+            struct bytes event_id, event_name, event_version;
+            struct bytes user_identity; // JSON text; empty: none
+        };
+        struct { // SQS only
+            struct bytes receipt_handle, md5_of_body, md5_of_attributes;
+            const struct record_attribute *attributes;
+            size_t attribute_count;
+            const struct record_message_attribute *message_attributes;
+            size_t message_attribute_count;
+        };
+    };
 
     struct chunk *chunk;
     struct record *next; // of whatever list it is in

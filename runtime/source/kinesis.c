@@ -7,8 +7,11 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "source/kinesis_inner.h"
+#include "source/kinesis_records.h"
 
-#define AWS_PACE_MS 200 // 5 calls a second on a shard
+#define AWS_PACE_MS 200                // 5 calls a second on a shard
+#define ITERATOR_FRESH_MS (270 * 1000) // it lives five minutes
+#define PAGE_BYTES (2u * 1024 * 1024) // still warm in the cache when it is read
 
 static struct kinesis_source *self_of(struct source *source)
 {
@@ -223,6 +226,9 @@ static void start_reader(struct kinesis_source *self,
                                          .start = options->start,
                                          .idle_ms = options->idle_ms,
                                          .pace_ms = aws ? AWS_PACE_MS : 0,
+                                         .iterator_ms = ITERATOR_FRESH_MS,
+                                         .records_limit = KINESIS_RECORDS_LIMIT,
+                                         .page_bytes = PAGE_BYTES,
                                          .asks_for_end = !aws,
                                          .seed = options->seed});
 }

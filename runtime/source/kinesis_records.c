@@ -219,7 +219,7 @@ struct kinesis_parse {
     bool has_records; // the member, even when it is empty
     bool in_records;  // and reading stopped at its first
     struct bytes next_iterator;
-    struct kinesis_page page;
+    struct stream_page page;
 };
 
 static bool read_record(struct kinesis_parse *parse, struct record *record)
@@ -357,7 +357,7 @@ static bool read_rest(struct kinesis_parse *parse, struct error *err)
     return close_document(in, "GetRecords", err);
 }
 
-static void hand_over(struct kinesis_parse *parse, struct kinesis_page *page)
+static void hand_over(struct kinesis_parse *parse, struct stream_page *page)
 {
     *page = parse->page;
     page->next_iterator = copy_iterator(parse);
@@ -369,7 +369,7 @@ static void hand_over(struct kinesis_parse *parse, struct kinesis_page *page)
     parse->records = NULL;
 }
 
-bool kinesis_parse_end(struct kinesis_parse *parse, struct kinesis_page *page,
+bool kinesis_parse_end(struct kinesis_parse *parse, struct stream_page *page,
                        struct error *err)
 {
     bool ok = read_rest(parse, err);
@@ -383,7 +383,7 @@ bool kinesis_parse_end(struct kinesis_parse *parse, struct kinesis_page *page,
 
 bool kinesis_page_parse(struct buffer *body, bool cbor,
                         const struct record_origin *origin, int64_t received_ms,
-                        struct kinesis_page *page, struct error *err)
+                        struct stream_page *page, struct error *err)
 {
     struct kinesis_head head;
     struct kinesis_parse *parse = kinesis_parse_begin(
@@ -394,13 +394,6 @@ bool kinesis_page_parse(struct buffer *body, bool cbor,
 
     free(head.next_iterator);
     return kinesis_parse_end(parse, page, err);
-}
-
-void kinesis_page_finish(struct kinesis_page *page)
-{
-    chunk_destroy(page->chunk);
-    free(page->next_iterator);
-    *page = (struct kinesis_page){0};
 }
 
 char *kinesis_iterator_parse(struct buffer *body, bool cbor, struct error *err)

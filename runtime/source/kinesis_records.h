@@ -17,22 +17,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "source/stream.h"
+
 struct buffer;
-struct chunk;
 struct error;
 struct record_origin;
 struct chunk_spares;
 
 #define KINESIS_RECORDS_LIMIT 10000 // of one answer
-
-struct kinesis_page {
-    struct chunk *chunk;   // owned; NULL when there is no record
-    size_t count;          // records in the chunk
-    size_t bytes;          // of their data and keys
-    char *next_iterator;   // owned; NULL: this was the shard's end
-    int64_t millis_behind; // 0: the tip, or unknown
-    size_t children;       // shards that follow this one, at its end
-};
 
 /*
  * The answer to GetRecords. The body moves into the page's chunk when there are
@@ -41,8 +33,7 @@ struct kinesis_page {
  */
 bool kinesis_page_parse(struct buffer *body, bool cbor,
                         const struct record_origin *origin, int64_t received_ms,
-                        struct kinesis_page *page, struct error *err);
-void kinesis_page_finish(struct kinesis_page *page);
+                        struct stream_page *page, struct error *err);
 
 /* The same in two steps, so that the next page can be asked for before this
  * one's records are read: what servers put before the records, then the rest.
@@ -68,7 +59,7 @@ kinesis_parse_begin(struct buffer *body,
                     struct kinesis_head *head);
 
 /* Frees the parse in any case. */
-bool kinesis_parse_end(struct kinesis_parse *parse, struct kinesis_page *page,
+bool kinesis_parse_end(struct kinesis_parse *parse, struct stream_page *page,
                        struct error *err);
 
 /* The answer to GetShardIterator. Caller frees; NULL with err on failure. */

@@ -16,7 +16,7 @@ static enum aws_kinesis_protocol protocol(const struct kinesis_source *self)
     return aws_session_kinesis_protocol(self->session);
 }
 
-static void take_page(struct kinesis_source *self, struct kinesis_page *page,
+static void take_page(struct kinesis_source *self, struct stream_page *page,
                       int64_t now_ms)
 {
     struct shard_ahead ahead = kinesis_ahead(self);
@@ -52,7 +52,7 @@ static void ask_ahead(struct kinesis_source *self, struct kinesis_head *head,
 static bool read_page(struct kinesis_source *self, struct aws_reply *reply,
                       bool cbor, int64_t now_ms, struct error *err)
 {
-    struct kinesis_page page = {0};
+    struct stream_page page = {0};
     struct kinesis_head head;
     struct kinesis_parse *parse = kinesis_parse_begin(
         &reply->body,
@@ -70,7 +70,7 @@ static bool read_page(struct kinesis_source *self, struct aws_reply *reply,
         take_page(self, &page, now_ms);
     else
         shard_reader_got_nothing(&self->reader);
-    kinesis_page_finish(&page);
+    stream_page_finish(&page);
     if (protocol(self) == AWS_KINESIS_AUTO)
         aws_session_set_kinesis_protocol(
             self->session, cbor ? AWS_KINESIS_CBOR : AWS_KINESIS_JSON);
@@ -99,7 +99,7 @@ static bool read_shards(struct kinesis_source *self,
     bool ok =
         kinesis_shards_parse(buffer_bytes(&reply->body), &shards, &next, err);
 
-    shard = kinesis_shards_find(&shards, self->shard);
+    shard = stream_shards_find(&shards, self->shard);
     free(self->shards_token);
     self->shards_token = shard ? NULL : next;
     if (shard)

@@ -24,15 +24,8 @@ static void add_shard(struct stream_shards *shards, const json_t *object)
 {
     const json_t *keys = json_object_get(object, "HashKeyRange");
     const json_t *numbers = json_object_get(object, "SequenceNumberRange");
-    struct stream_shard *shard;
 
-    // Room is made at every power of two.
-    if (!(shards->count & (shards->count - 1)))
-        shards->list =
-            mem_realloc(shards->list, shards->count ? 2 * shards->count : 1,
-                        sizeof(*shards->list));
-    shard = &shards->list[shards->count++];
-    *shard = (struct stream_shard){
+    *stream_shards_add(shards) = (struct stream_shard){
         .id = copy_text(object, "ShardId"),
         .parent = copy_text(object, "ParentShardId"),
         .adjacent_parent = copy_text(object, "AdjacentParentShardId"),
@@ -77,15 +70,6 @@ bool kinesis_shards_parse(struct bytes body, struct stream_shards *shards,
         return false;
     *next_token = copy_text(root, "NextToken");
     return true;
-}
-
-const struct stream_shard *
-kinesis_shards_find(const struct stream_shards *shards, const char *id)
-{
-    for (size_t i = 0; i < shards->count; i++)
-        if (!strcmp(shards->list[i].id, id))
-            return &shards->list[i];
-    return NULL;
 }
 
 enum page_result { PAGE_FAILED, PAGE_READ, PAGE_TOKEN_EXPIRED };

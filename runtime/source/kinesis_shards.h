@@ -13,7 +13,6 @@
 
 struct error;
 struct json_t;
-struct stream_shard;
 struct stream_shards;
 
 /* Append the shards of one page. *next_token: owned by the caller, NULL on the
@@ -24,9 +23,5 @@ bool kinesis_shards_parse(struct bytes body, struct stream_shards *shards,
 /* Append the elements of a `Shards` array, as DescribeStream has it too. */
 bool kinesis_shards_add(struct stream_shards *shards,
                         const struct json_t *array, struct error *err);
-
-/* The shard with this id, or NULL. */
-const struct stream_shard *
-kinesis_shards_find(const struct stream_shards *shards, const char *id);
 
 #endif

@@ -7,11 +7,9 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "record/record.h"
-#include "source/kinesis_records.h"
 #include "source/shard_refusal.h"
 
-#define ITERATOR_FRESH_MS (270 * 1000) // it lives five minutes
-#define SKEW_MS (10 * 1000)            // of our clock against the server's
+#define SKEW_MS (10 * 1000) // of our clock against the server's
 
 #define EMPTY_PACE_MS 200 // between reads that bring nothing; 5 calls a second
 #define SLOWEST_PACE_MS 1000
@@ -28,7 +26,6 @@
 
 #define FIRST_PAGE_LIMIT 1000
 #define FIRST_AVERAGE_BYTES 1024
-#define PAGE_BYTES (2u * 1024 * 1024) // still warm in the cache when it is read
 
 #define QUIET_READS 10
 #define ASK_AGAIN_MS (30 * 1000)
@@ -42,12 +39,17 @@ void shard_reader_init(struct shard_reader *reader,
         .idle_ms = options->idle_ms,
         .base_pace_ms = options->pace_ms,
         .pace_ms = options->pace_ms,
+        .iterator_ms = options->iterator_ms,
+        .records_limit = options->records_limit,
+        .page_bytes_limit = options->page_bytes,
         .asks_for_end = options->asks_for_end,
+        .believes_end = options->believes_end,
+        .fails_trimmed = options->fails_trimmed,
         .random = {.state = options->seed},
         .limit = FIRST_PAGE_LIMIT,
         .page_limit = FIRST_PAGE_LIMIT,
-        .page_bytes = PAGE_BYTES,
-        .fitting_limit = KINESIS_RECORDS_LIMIT,
+        .page_bytes = options->page_bytes,
+        .fitting_limit = options->records_limit,
         .average_bytes = FIRST_AVERAGE_BYTES,
     };
     reader->start.sequence_number = mem_strdup(options->start.sequence_number);
@@ -113,7 +115,8 @@ static enum shard_call choose(struct shard_reader *reader, int64_t now_ms)
     if (reader->asks_for_end && !reader->is_closed &&
         reader->quiet >= QUIET_READS && now_ms >= reader->ask_again_ms)
         return SHARD_CALL_SHARDS;
-    if (reader->iterator && now_ms - reader->iterator_at_ms > ITERATOR_FRESH_MS)
+    if (reader->iterator &&
+        now_ms - reader->iterator_at_ms > reader->iterator_ms)
         drop_iterator(reader);
     return reader->iterator ? SHARD_CALL_RECORDS : SHARD_CALL_ITERATOR;
 }
@@ -165,7 +168,7 @@ void shard_reader_got_iterator(struct shard_reader *reader, char *iterator,
 }
 
 static void note_position(struct shard_reader *reader,
-                          const struct kinesis_page *page)
+                          const struct stream_page *page)
 {
     struct bytes last;
 
@@ -181,7 +184,7 @@ static void note_position(struct shard_reader *reader,
 // A page is as many records as the poller gets through before the next one is
 // there, up to page_bytes.
 static void size_pages(struct shard_reader *reader,
-                       const struct kinesis_page *page, bool is_dry)
+                       const struct stream_page *page, bool is_dry)
 {
     size_t fitting;
 
@@ -189,12 +192,13 @@ static void size_pages(struct shard_reader *reader,
         return;
     reader->average_bytes = page->bytes / page->count + sizeof(struct record);
     reader->page_bytes =
-        smaller(reader->page_bytes + reader->page_bytes / 16 + 1, PAGE_BYTES);
+        smaller(reader->page_bytes + reader->page_bytes / 16 + 1,
+                reader->page_bytes_limit);
     fitting = reader->page_bytes / reader->average_bytes;
-    reader->fitting_limit = smaller(larger(fitting, 1), KINESIS_RECORDS_LIMIT);
+    reader->fitting_limit = smaller(larger(fitting, 1), reader->records_limit);
     if (is_dry && reader->fed)
         reader->page_limit =
-            smaller(2 * reader->page_limit, KINESIS_RECORDS_LIMIT);
+            smaller(2 * reader->page_limit, reader->records_limit);
     reader->fed = true;
 }
 
@@ -208,11 +212,12 @@ static void relax_pace(struct shard_reader *reader)
 // An end that names no children may be a gap in the answer: what follows is
 // asked for once more, from behind the last record.
 static void note_end(struct shard_reader *reader,
-                     const struct kinesis_page *page, int64_t now_ms)
+                     const struct stream_page *page, int64_t now_ms)
 {
     drop_iterator(reader);
     reader->due_ms = now_ms;
-    if (page->children || (reader->end_suspected && !page->count))
+    if (page->children || reader->believes_end ||
+        (reader->end_suspected && !page->count))
         reader->ended = true;
     reader->end_suspected = true;
 }
@@ -225,7 +230,7 @@ static void use_iterator(struct shard_reader *reader, char *iterator)
 }
 
 static int64_t wait_after(const struct shard_reader *reader,
-                          const struct kinesis_page *page, bool is_behind)
+                          const struct stream_page *page, bool is_behind)
 {
     if (!is_behind)
         return reader->idle_ms;
@@ -243,7 +248,7 @@ void shard_reader_got_head(struct shard_reader *reader, char *iterator)
 }
 
 // Where to go on, unless the head has told.
-static void take_lead(struct shard_reader *reader, struct kinesis_page *page,
+static void take_lead(struct shard_reader *reader, struct stream_page *page,
                       bool is_behind, int64_t now_ms)
 {
     landed(reader, SHARD_CALL_RECORDS);
@@ -258,7 +263,7 @@ static void take_lead(struct shard_reader *reader, struct kinesis_page *page,
 }
 
 void shard_reader_got_page(struct shard_reader *reader,
-                           struct kinesis_page *page,
+                           struct stream_page *page,
                            const struct shard_ahead *ahead, int64_t now_ms)
 {
     bool is_behind = reader->has_head || page->millis_behind > 0 ||
@@ -339,6 +344,19 @@ static void doubt(struct shard_reader *reader, enum shard_call call,
         renew(reader, now_ms);
 }
 
+// The horizon moves while we ask for it, so that it may be refused as well.
+static void skip_trimmed(struct shard_reader *reader,
+                         const struct shard_refusal *refusal, int64_t now_ms)
+{
+    if (reader->fails_trimmed) {
+        fail(reader, refusal->error);
+        return;
+    }
+    reader->trimmed++;
+    move_start(reader, (struct stream_start){.position = STREAM_TRIM_HORIZON});
+    renew(reader, now_ms);
+}
+
 // The answer was larger than we take.
 static void shrink_pages(struct shard_reader *reader, int64_t now_ms)
 {
@@ -394,6 +412,9 @@ void shard_reader_got_refusal(struct shard_reader *reader,
         break;
     case SHARD_DOUBT:
         doubt(reader, call, refusal, now_ms);
+        break;
+    case SHARD_TRIMMED:
+        skip_trimmed(reader, refusal, now_ms);
         break;
     }
 }

@@ -1,14 +1,16 @@
 /*
  * shard_reader: the pure core of reading one shard: which call comes next,
  * when, and from where. It does no I/O and reads no clock: everything is a
- * function of (state, event, now). kinesis.c is the shell around it.
+ * function of (state, event, now). kinesis.c and dynamodb.c are the shells
+ * around it.
  *
  *     GetShardIterator -> GetRecords -> GetRecords -> ... -> the shard's end
  *
  * Pace: at the tip one read each idle_ms; behind it, as fast as pace_ms allows
  * and as long as what waits stays within SHARD_AHEAD_BYTES. An iterator that
  * expired, or is about to, is made anew from behind the last record read, so no
- * record is skipped or read twice.
+ * record is skipped or read twice. Where the stream let go of what comes next
+ * (trimmed data), it goes on with the oldest record that is left, or fails.
  *
  * Threads: the poller's.
  */
@@ -21,9 +23,8 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "source/kinesis.h"
+#include "source/stream.h"
 
-struct kinesis_page;
 struct shard_refusal;
 
 #define SHARD_AHEAD_BYTES (10u * 1024 * 1024)
@@ -38,9 +39,15 @@ enum shard_call {
 struct shard_reader_options {
     struct stream_start start; // copied
     int64_t idle_ms;           // between reads at the tip
-    int64_t pace_ms;   // between reads otherwise; 200: AWS's 5 calls a second;
-                       // 0: the server sets no limit, until it throttles
-    bool asks_for_end; // the server may never end a closed shard by itself
+    int64_t pace_ms;           // between reads otherwise; 200: AWS's 5 calls a
+                               // second; 0: the server sets no limit, until it
+                               // throttles
+    int64_t iterator_ms;       // so long an iterator may be used
+    size_t records_limit;      // of an answer
+    size_t page_bytes;         // what an answer should weigh at the most
+    bool asks_for_end;  // the server may never end a closed shard by itself
+    bool believes_end;  // an end stands without children to prove it
+    bool fails_trimmed; // where data was trimmed
     uint64_t seed;
 };
 
@@ -59,9 +66,12 @@ struct shard_reader {
     bool ended;
     struct error failure; // ERROR_NONE: none
 
+    uint64_t trimmed; // how often it went on behind trimmed data
+
     // Its own.
-    int64_t idle_ms, base_pace_ms, pace_ms;
-    bool asks_for_end;
+    int64_t idle_ms, base_pace_ms, pace_ms, iterator_ms;
+    size_t records_limit, page_bytes_limit;
+    bool asks_for_end, believes_end, fails_trimmed;
     struct random random;
     enum shard_call in_flight;
     bool has_head;          // of a page that is yet to come
@@ -109,7 +119,7 @@ void shard_reader_got_head(struct shard_reader *reader, char *iterator);
 
 /* Takes the page's next_iterator over; `ahead` is without this page. */
 void shard_reader_got_page(struct shard_reader *reader,
-                           struct kinesis_page *page,
+                           struct stream_page *page,
                            const struct shard_ahead *ahead, int64_t now_ms);
 void shard_reader_got_closed(struct shard_reader *reader, bool closed,
                              int64_t now_ms);

@@ -15,6 +15,7 @@ static const struct {
     {"KMSThrottlingException", SHARD_SLOW},
     {"ExpiredIteratorException", SHARD_RENEW},
     {"InvalidArgumentException", SHARD_DOUBT},
+    {"TrimmedDataAccessException", SHARD_TRIMMED},
     {"KMSDisabledException", SHARD_PAUSE},
     {"KMSInvalidStateException", SHARD_PAUSE},
     {"KMSAccessDeniedException", SHARD_PAUSE},

@@ -1,6 +1,6 @@
 /*
  * shard_refusal: a call that failed, and what to do about it (wire.md section
- * 2.9). AWS's code decides; where it says nothing, the error's does.
+ * 2.9 and 4). AWS's code decides; where it says nothing, the error's does.
  *
  * Threads: pure functions.
  */
@@ -19,12 +19,13 @@ struct shard_refusal { // a call that failed
 };
 
 enum shard_reaction {
-    SHARD_FAIL,  // the poller ends
-    SHARD_RETRY, // soon
-    SHARD_SLOW,  // later, and slower from then on
-    SHARD_PAUSE, // much later: somebody must mend a key first
-    SHARD_RENEW, // with a new iterator
-    SHARD_DOUBT, // the iterator, then the position
+    SHARD_FAIL,    // the poller ends
+    SHARD_RETRY,   // soon
+    SHARD_SLOW,    // later, and slower from then on
+    SHARD_PAUSE,   // much later: somebody must mend a key first
+    SHARD_RENEW,   // with a new iterator
+    SHARD_DOUBT,   // the iterator, then the position
+    SHARD_TRIMMED, // the stream let go of what comes next
 };
 
 enum shard_reaction shard_refusal_reaction(const struct shard_refusal *refusal);

@@ -1,6 +1,7 @@
 /*
  * stream: what all streams have in common (Kinesis, DynamoDB): where the
- * reading of a shard begins, and the shards that a listing shows.
+ * reading of a shard begins, a page of what is read, and the shards that a
+ * listing shows.
  */
 #ifndef POLLARD_STREAM_H
 #define POLLARD_STREAM_H
@@ -10,6 +11,8 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+
+struct chunk;
 
 enum stream_position {
     STREAM_TRIM_HORIZON,
@@ -25,6 +28,17 @@ struct stream_start {
                                  // "DIGITS:N": N of its sub-records are done
 };
 
+struct stream_page {       // an answer to GetRecords
+    struct chunk *chunk;   // owned; NULL when there is no record
+    size_t count;          // records in the chunk
+    size_t bytes;          // of their data and keys
+    char *next_iterator;   // owned; NULL: this was the shard's end
+    int64_t millis_behind; // 0: the tip, or unknown
+    size_t children;       // Kinesis: shards that follow, at the shard's end
+};
+
+void stream_page_finish(struct stream_page *page);
+
 struct stream_shard {
     char *id, *parent, *adjacent_parent;       // owned; parents may be NULL
     char *starting_hash_key, *ending_hash_key; // owned; Kinesis
@@ -37,6 +51,13 @@ struct stream_shards {
     struct stream_shard *list; // owned
     size_t count;
 };
+
+/* A new one at the end, zeroed. */
+struct stream_shard *stream_shards_add(struct stream_shards *shards);
+
+/* The shard with this id, or NULL. */
+const struct stream_shard *
+stream_shards_find(const struct stream_shards *shards, const char *id);
 
 void stream_shards_finish(struct stream_shards *shards);
 

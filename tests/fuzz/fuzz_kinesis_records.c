@@ -37,7 +37,7 @@ static bool is_within(const struct buffer *body, struct bytes slice)
                            slice.data + slice.size <= body->data + body->size);
 }
 
-static void check_page(const struct kinesis_page *page)
+static void check_page(const struct stream_page *page)
 {
     for (size_t i = 0; i < page->count; i++) {
         const struct record *record = &page->chunk->records[i];
@@ -52,14 +52,14 @@ static void check_page(const struct kinesis_page *page)
 static void try_page(const uint8_t *data, size_t size, bool cbor)
 {
     struct buffer body = copy_of(data, size);
-    struct kinesis_page page = {0};
+    struct stream_page page = {0};
     struct error err = {0};
 
     if (kinesis_page_parse(&body, cbor, &origin, 1, &page, &err))
         check_page(&page);
     else if (err.code != ERROR_TRANSIENT || !err.message[0] || page.chunk)
         abort();
-    kinesis_page_finish(&page);
+    stream_page_finish(&page);
     buffer_finish(&body);
 }
 

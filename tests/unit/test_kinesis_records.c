@@ -86,7 +86,7 @@ static void test_recorded(void **state)
 {
     const struct recorded_case *c = *state;
     struct buffer body = load(c->name);
-    struct kinesis_page page = {0};
+    struct stream_page page = {0};
     struct error err = {0};
 
     assert_ok(
@@ -103,7 +103,7 @@ static void test_recorded(void **state)
     assert_int_equal(page.children, 0);
     assert_int_equal(page.millis_behind, 0);
     assert_null(body.data);
-    kinesis_page_finish(&page);
+    stream_page_finish(&page);
 }
 
 static struct end_case {
@@ -128,7 +128,7 @@ static void test_end(void **state)
 {
     const struct end_case *c = *state;
     struct buffer body = load(c->name);
-    struct kinesis_page page = {0};
+    struct stream_page page = {0};
     struct error err = {0};
 
     assert_ok(
@@ -137,7 +137,7 @@ static void test_end(void **state)
     assert_int_equal(page.count, c->count);
     assert_int_equal(page.children, c->children);
     assert_int_equal(page.next_iterator == NULL, c->ended);
-    kinesis_page_finish(&page);
+    stream_page_finish(&page);
     buffer_finish(&body);
 }
 
@@ -231,7 +231,7 @@ static void test_hostile(void **state)
 {
     const struct hostile_case *c = *state;
     struct buffer body = body_of(c->body.data, c->body.size);
-    struct kinesis_page page = {0};
+    struct stream_page page = {0};
     struct error err = {0};
 
     assert_fails(kinesis_page_parse(&body, c->cbor, &origin, 77, &page, &err),
@@ -244,7 +244,7 @@ static void test_hostile(void **state)
 static void test_records_are_limited(void **state)
 {
     struct buffer body;
-    struct kinesis_page page = {0};
+    struct stream_page page = {0};
     struct error err = {0};
 
     (void)state;
@@ -255,7 +255,7 @@ static void test_records_are_limited(void **state)
     buffer_append_text(&body, "]}");
     assert_ok(kinesis_page_parse(&body, false, &origin, 77, &page, &err), &err);
     assert_int_equal(page.count, KINESIS_RECORDS_LIMIT);
-    kinesis_page_finish(&page);
+    stream_page_finish(&page);
 
     buffer_append_text(&body, "{\"Records\":[{\"SequenceNumber\":\"1\"}");
     for (int i = 0; i < KINESIS_RECORDS_LIMIT; i++)
@@ -278,7 +278,7 @@ static void test_prefixes_are_refused(void **state)
 
         for (size_t size = 0; size < whole.size; size++) {
             struct buffer body = body_of(whole.data, size);
-            struct kinesis_page page = {0};
+            struct stream_page page = {0};
             struct error err = {0};
 
             assert_false(kinesis_page_parse(&body, is_cbor(name), &origin, 77,

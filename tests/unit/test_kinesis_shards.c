@@ -129,9 +129,9 @@ static void assert_is_split(const struct stream_shards *shards)
         assert_string_equal(shards->list[i].parent, "shardId-000000000000");
         assert_null(shards->list[i].adjacent_parent);
     }
-    assert_ptr_equal(kinesis_shards_find(shards, "shardId-000000000002"),
+    assert_ptr_equal(stream_shards_find(shards, "shardId-000000000002"),
                      &shards->list[2]);
-    assert_null(kinesis_shards_find(shards, "shardId-000000000003"));
+    assert_null(stream_shards_find(shards, "shardId-000000000003"));
 }
 
 static void test_recorded(void **state)
