@@ -204,6 +204,8 @@ static const char *short_kind(const struct field *field)
         return "name or mapping";
     case FIELD_TYPE_MAP:
         return "mapping of names";
+    case FIELD_TYPE_CHOICES:
+        return "list of ";
     case FIELD_TYPE_INT:
     case FIELD_TYPE_CHOICE:
     case FIELD_TYPE_PLANNED:
@@ -229,7 +231,8 @@ static void write_allowed(const struct field *field, FILE *out)
 {
     struct buffer range;
 
-    if (field->type == FIELD_TYPE_CHOICE) {
+    if (field->choices) {
+        (void)fputs(short_kind(field), out);
         write_choices(field->choices, out);
         return;
     }

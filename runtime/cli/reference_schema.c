@@ -77,6 +77,10 @@ static json_t *value_of(json_t *definitions, const char *path,
                          "^([0-9]+(B|KiB|MiB|GiB)|.*\\$\\{.*)$");
     case FIELD_TYPE_CHOICE:
         return choice_names(field->choices);
+    case FIELD_TYPE_CHOICES:
+        return json_pack("{s:[s,s], s:o, s:b}", "type", "array", "null",
+                         "items", choice_names(field->choices), "uniqueItems",
+                         1);
     case FIELD_TYPE_TIMESTAMP:
         return json_pack("{s:[s,s]}", "type", "string", "number");
     case FIELD_TYPE_JSON:

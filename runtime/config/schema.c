@@ -157,7 +157,8 @@ static void store_number(const struct field *field, char *owner, int64_t number)
 
     if (field->type == FIELD_TYPE_BOOL)
         *(bool *)(void *)member = number != 0;
-    else if (field->type == FIELD_TYPE_CHOICE)
+    else if (field->type == FIELD_TYPE_CHOICE ||
+             field->type == FIELD_TYPE_CHOICES)
         *(int *)(void *)member = (int)number;
     else
         *(int64_t *)(void *)member = number;
@@ -179,6 +180,17 @@ static void read_number(struct apply *apply, const struct field *field,
                  "%s: not implemented in this version of pollard", node->text);
     else
         refuse(apply, field, node, verdict);
+}
+
+static void read_choices(struct apply *apply, const struct field *field,
+                         const struct yaml_node *node)
+{
+    int64_t set = field->unset;
+    const struct yaml_node *wrong = schema_value_choices(field, node, &set);
+
+    store_number(field, apply->owner, set);
+    if (wrong)
+        refuse(apply, field, wrong, SCHEMA_MALFORMED);
 }
 
 static char *absolute_path(const struct schema_map *map, const char *path)
@@ -322,6 +334,9 @@ static void read_member(struct apply *apply, const struct field *field,
     case FIELD_TYPE_CHOICE:
     case FIELD_TYPE_TIMESTAMP:
         read_number(apply, field, node);
+        break;
+    case FIELD_TYPE_CHOICES:
+        read_choices(apply, field, node);
         break;
     case FIELD_TYPE_JSON:
         read_json(apply, field, node);

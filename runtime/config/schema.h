@@ -22,14 +22,15 @@ struct problems;
 struct yaml_node;
 
 enum field_type {
-    FIELD_TYPE_NONE,   // ends a table
-    FIELD_TYPE_STRING, // char *, owned by the struct
-    FIELD_TYPE_PATH,   // char *, made absolute against the file's folder
-    FIELD_TYPE_INT,    // int64_t
-    FIELD_TYPE_BOOL,   // bool
-    FIELD_TYPE_MS,     // int64_t, a duration with its unit: 500ms, 30s, 5m, 2h
-    FIELD_TYPE_SIZE,   // int64_t, bytes with their unit: 64KiB, 6MiB
-    FIELD_TYPE_CHOICE, // int (an enum), by `choices`
+    FIELD_TYPE_NONE,    // ends a table
+    FIELD_TYPE_STRING,  // char *, owned by the struct
+    FIELD_TYPE_PATH,    // char *, made absolute against the file's folder
+    FIELD_TYPE_INT,     // int64_t
+    FIELD_TYPE_BOOL,    // bool
+    FIELD_TYPE_MS,      // int64_t, a duration with its unit: 500ms, 30s, 5m, 2h
+    FIELD_TYPE_SIZE,    // int64_t, bytes with their unit: 64KiB, 6MiB
+    FIELD_TYPE_CHOICE,  // int (an enum), by `choices`
+    FIELD_TYPE_CHOICES, // int: the sum of some of `choices`, each a bit; a list
     FIELD_TYPE_TIMESTAMP, // int64_t, ms since 1970: ISO 8601 or epoch seconds
     FIELD_TYPE_JSON,      // json_t *, owned: a map of anything (numbers,
                           // booleans and null by YAML 1.2's core schema)
@@ -87,6 +88,8 @@ struct schema_list {
 #define FIELD_MS(owner, member) FIELD(FIELD_TYPE_MS, int64_t, owner, member)
 #define FIELD_SIZE(owner, member) FIELD(FIELD_TYPE_SIZE, int64_t, owner, member)
 #define FIELD_CHOICE(owner, member) FIELD(FIELD_TYPE_CHOICE, int, owner, member)
+#define FIELD_CHOICES(owner, member) \
+    FIELD(FIELD_TYPE_CHOICES, int, owner, member)
 #define FIELD_TIMESTAMP(owner, member) \
     FIELD(FIELD_TYPE_TIMESTAMP, int64_t, owner, member)
 #define FIELD_JSON(owner, member) \

@@ -71,6 +71,7 @@ static bool member_equal(const struct field *field, const char *a,
     case FIELD_TYPE_BOOL:
         return *(const bool *)(const void *)a == *(const bool *)(const void *)b;
     case FIELD_TYPE_CHOICE:
+    case FIELD_TYPE_CHOICES:
         return *(const int *)(const void *)a == *(const int *)(const void *)b;
     case FIELD_TYPE_JSON: {
         json_t *x = *(json_t *const *)(const void *)a;

@@ -101,6 +101,7 @@ static bool parse(const struct field *field, const struct yaml_node *node,
     case FIELD_TYPE_NONE:
     case FIELD_TYPE_STRING:
     case FIELD_TYPE_PATH:
+    case FIELD_TYPE_CHOICES:
     case FIELD_TYPE_JSON:
     case FIELD_TYPE_JSON_TEXT:
     case FIELD_TYPE_SECTION:
@@ -128,6 +129,24 @@ enum schema_verdict schema_value_number(const struct field *field,
         return SCHEMA_OUT_OF_RANGE;
     *number = found;
     return SCHEMA_GOOD;
+}
+
+const struct yaml_node *schema_value_choices(const struct field *field,
+                                             const struct yaml_node *node,
+                                             int64_t *set)
+{
+    int64_t sum = 0, bit;
+
+    if (node->type != YAML_LIST && !yaml_is_null(node))
+        return node;
+    for (const struct yaml_node *item = node->first; item; item = item->next) {
+        if (item->type != YAML_SCALAR ||
+            !parse_choice(field->choices, item->text, &bit) || (sum & bit))
+            return item;
+        sum |= bit;
+    }
+    *set = sum;
+    return NULL;
 }
 
 const char *schema_value_kind(const struct field *field)
@@ -158,6 +177,7 @@ const char *schema_value_kind(const struct field *field)
         return "a list of mappings";
     case FIELD_TYPE_NAME_OR_SECTION:
         return "a name or a mapping";
+    case FIELD_TYPE_CHOICES: // told by the range
     case FIELD_TYPE_CHOICE:
     case FIELD_TYPE_NONE:
     case FIELD_TYPE_PLANNED:
@@ -222,7 +242,9 @@ static void put_choices(const struct choice *choice, struct buffer *out)
 
 void schema_value_range(const struct field *field, struct buffer *out)
 {
-    if (field->type == FIELD_TYPE_CHOICE)
+    if (field->type == FIELD_TYPE_CHOICES)
+        buffer_append_text(out, "a list, each at most once, of ");
+    if (field->type == FIELD_TYPE_CHOICE || field->type == FIELD_TYPE_CHOICES)
         put_choices(field->choices, out);
     if (!field->min && !field->max)
         return;

@@ -25,6 +25,12 @@ enum schema_verdict schema_value_number(const struct field *field,
                                         const struct yaml_node *node,
                                         int64_t *number);
 
+/* What a list of choices sums up to. NULL, or the item that is none of them or
+ * is there twice; `set` is untouched then. */
+const struct yaml_node *schema_value_choices(const struct field *field,
+                                             const struct yaml_node *node,
+                                             int64_t *set);
+
 /* "a whole number", "a duration with its unit (500ms, 30s, 5m, 2h)". */
 const char *schema_value_kind(const struct field *field);
 

@@ -8,6 +8,7 @@
 #define STREAM_BATCH_SIZE 100
 #define FIFO_BATCH_LIMIT 10
 #define UNWINDOWED_BATCH_LIMIT 10
+#define LEAST_RECORD_AGE 60
 
 struct check {
     struct trigger_config *config;
@@ -76,14 +77,48 @@ static void check_visibility(const struct check *check)
                     visible, timeout);
 }
 
+/* What becomes of what no filter matches. */
+static void check_filtered(const struct check *check)
+{
+    const char *what = check->config->on_filtered;
+
+    if (!is_given(check, "on_filtered"))
+        return;
+    if (!check->config->filter_criteria.filters.count)
+        complain(check, "on_filtered",
+                 "means nothing without filter_criteria, which leaves nothing "
+                 "out");
+    if (what && !strchr(what, ':') && strcmp(what, "delete") != 0 &&
+        strcmp(what, "leave") != 0)
+        schema_complain(check->map, "on_filtered", check->problems,
+                        "\"%.60s\" is not allowed: delete, leave, or a "
+                        "destination (an ARN, file:///folder/ or https://...)",
+                        what);
+}
+
 static void check_queue(const struct check *check)
 {
-    static const char *const stream_keys[] = {
-        "starting_position", "starting_position_timestamp", NULL};
+    static const char *const stream_keys[] = {"starting_position",
+                                              "starting_position_timestamp",
+                                              "parallelization_factor",
+                                              "bisect_batch_on_function_error",
+                                              "maximum_retry_attempts",
+                                              "maximum_record_age_in_seconds",
+                                              "tumbling_window_in_seconds",
+                                              "deaggregate",
+                                              NULL};
     const struct trigger_config *config = check->config;
     int64_t pollers = config->provisioned_poller_config.maximum_pollers;
 
     refuse_given(check, stream_keys, "only a stream has it");
+    if (is_given(check, "destination_config.on_failure"))
+        complain(check, "destination_config.on_failure",
+                 "only a stream has it; a queue's redrive policy says where "
+                 "failed messages go");
+    if (!source_config_is_fifo(&config->source) &&
+        is_given(check, "fifo_failure"))
+        complain(check, "fifo_failure", "only a FIFO queue has it");
+    check_filtered(check);
     if (pollers > 0 &&
         config->provisioned_poller_config.minimum_pollers > pollers)
         complain(check, "provisioned_poller_config",
@@ -108,12 +143,25 @@ static void check_timestamp(const struct check *check)
         complain(check, "starting_position_timestamp", "lies in the future");
 }
 
+/* The rule of the API: -1, or 60 and more. */
+static void check_age(const struct check *check)
+{
+    int64_t age = check->config->maximum_record_age_in_seconds;
+
+    if (age >= 0 && age < LEAST_RECORD_AGE)
+        schema_complain(check->map, "maximum_record_age_in_seconds",
+                        check->problems,
+                        "%lld is not allowed: -1 (any age), or 60 to 604800",
+                        (long long)age);
+}
+
 static void check_stream(const struct check *check)
 {
     static const char *const queue_keys[] = {
         "scaling_config",     "provisioned_poller_config",
         "visibility_timeout", "visibility_heartbeat",
-        "wait_time_seconds",  NULL};
+        "wait_time_seconds",  "fifo_failure",
+        "on_filtered",        NULL};
 
     refuse_given(check, queue_keys, "only a queue has it");
     if (!is_given(check, "starting_position"))
@@ -121,6 +169,19 @@ static void check_stream(const struct check *check)
                  "missing; a stream needs it: TRIM_HORIZON, LATEST or "
                  "AT_TIMESTAMP");
     check_timestamp(check);
+    check_age(check);
+}
+
+/* Nothing reads it; but what is no key is a mistake all the same. */
+static void check_key(const struct check *check)
+{
+    const char *key = check->config->kms_key_arn;
+
+    if (key && strncmp(key, "arn:", 4) != 0)
+        schema_complain(check->map, "kms_key_arn", check->problems,
+                        "\"%.60s\" is no ARN: "
+                        "arn:aws:kms:REGION:ACCOUNT:key/ID",
+                        key);
 }
 
 static void check_parts(const struct check *check)
@@ -134,6 +195,7 @@ static void check_parts(const struct check *check)
     if (config->retry_backoff.maximum_ms &&
         config->retry_backoff.base_ms > config->retry_backoff.maximum_ms)
         complain(check, "retry_backoff", "base is over maximum");
+    check_key(check);
 }
 
 static bool check_source(const struct check *check)
@@ -151,6 +213,8 @@ bool trigger_config_check(struct trigger_config *config,
     const struct check check = {config, map, problems};
     size_t before = problems->added;
 
+    config->reports_batch_item_failures =
+        config->function_response_types & TRIGGER_REPORT_BATCH_ITEM_FAILURES;
     if (check_source(&check)) {
         bool is_queue = config->source.type == SOURCE_TYPE_SQS;
 

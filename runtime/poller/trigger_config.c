@@ -51,6 +51,20 @@ static const struct choice fifo_failures[] = {
     {0},
 };
 
+static const struct choice response_types[] = {
+    {"ReportBatchItemFailures", TRIGGER_REPORT_BATCH_ITEM_FAILURES},
+    {0},
+};
+
+// ErrorCount and KafkaMetrics are Kafka's.
+static const struct choice metrics[] = {{"EventCount", 1}, {0}};
+
+static const struct field metrics_fields[] = {
+    {"metrics", FIELD_CHOICES(struct trigger_config, metrics_config.metrics),
+     .choices = metrics, .help = "Groups of metrics."},
+    {0},
+};
+
 static const struct choice deaggregates[] = {
     {"off", TRIGGER_DEAGGREGATE_OFF},
     {"auto", TRIGGER_DEAGGREGATE_AUTO},
@@ -136,9 +150,12 @@ const struct field trigger_config_fields[] = {
              "nothing to the delay. Given for a queue, it replaces what is "
              "left of the visibility timeout, by receive count; a stream "
              "retries by it in any case."},
-    {"function_response_types", FIELD_PLANNED,
-     .help = "What a function's response means. A handler marks failed records "
-             "through its host table instead."},
+    {"function_response_types",
+     FIELD_CHOICES(struct trigger_config, function_response_types),
+     .choices = response_types,
+     .help = "`ReportBatchItemFailures`: the handler's response lists the "
+             "records that failed. (What it marks by fail_record counts in "
+             "any case.)"},
     {"filter_criteria", FIELD_SECTION(filter_config_fields),
      .offset = offsetof(struct trigger_config, filter_criteria),
      .help = "Which records are wanted: those that one of the patterns "
@@ -170,9 +187,13 @@ const struct field trigger_config_fields[] = {
      .help = "Length of the windows over which a shard's records are "
              "aggregated, with a state handed from call to call; 0: none. "
              "Streams only."},
-    {"kms_key_arn", FIELD_PLANNED, .alias = "KMSKeyArn",
-     .help = "The key that the filter is encrypted with."},
-    {"metrics_config", FIELD_PLANNED, .help = "Which metrics are published."},
+    {"kms_key_arn", FIELD_STRING(struct trigger_config, kms_key_arn),
+     .alias = "KMSKeyArn",
+     .help = "Accepted, so that an entry moves over as it is, and without "
+             "meaning: Lambda encrypts the filter that it stores, and here "
+             "the filter stands in this file."},
+    {"metrics_config", FIELD_SECTION(metrics_fields),
+     .help = "Accepted and without meaning: metrics are always on."},
     {"fifo_failure", FIELD_CHOICE(struct trigger_config, fifo_failure),
      .choices = fifo_failures, .fallback = "release_group",
      .beyond_lambda = true,

@@ -27,6 +27,8 @@ enum trigger_fifo_failure {
     TRIGGER_FIFO_LAMBDA, // what did not fail is deleted (lambda-esm.md 3.2)
 };
 
+enum trigger_response_type { TRIGGER_REPORT_BATCH_ITEM_FAILURES = 1 };
+
 enum trigger_deaggregate { TRIGGER_DEAGGREGATE_OFF, TRIGGER_DEAGGREGATE_AUTO };
 
 struct trigger_config {
@@ -56,8 +58,9 @@ struct trigger_config {
     struct destination_config destination_config;
     struct filter_config filter_criteria;
 
-    // function_response_types lists ReportBatchItemFailures: what a handler
-    // responds is read. What it reports by fail_record counts in any case.
+    int function_response_types; // bits of enum trigger_response_type
+    // Derived from it: what a handler responds is read. What it reports by
+    // fail_record counts in any case.
     bool reports_batch_item_failures;
     char *on_filtered; // queues: "delete", "leave", or a destination
     int fifo_failure;  // enum trigger_fifo_failure
@@ -77,6 +80,12 @@ struct trigger_config {
         int64_t failures; // in a row; 0: none
         int64_t pause_ms;
     } circuit_breaker;
+
+    // Without meaning here; kept so that an entry of Lambda's moves as it is.
+    char *kms_key_arn;
+    struct {
+        int metrics;
+    } metrics_config;
 };
 
 /* The row `handler` is read by the supervisor, which knows the named ones. */

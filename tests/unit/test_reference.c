@@ -99,7 +99,7 @@ static void test_the_manual_has_every_key(void **state)
     check_rows(text, settings_fields);
     assert_contains(text, "| `batch_size` | `BatchSize` | 1 to 10000 | 10 for "
                           "queues, 100 for streams |");
-    assert_contains(text, "| `triggers.kms_key_arn` |");
+    assert_contains(text, "| `admin` |");
     assert_contains(text, "| `handlers.isolation: process` |");
 }
 
@@ -144,8 +144,7 @@ static void test_the_schema_knows_both_spellings(void **state)
                      10000);
     assert_true(
         json_is_false(json_object_get(trigger, "additionalProperties")));
-    assert_non_null(
-        json_object_get(property(root, trigger, "kms_key_arn"), "not"));
+    assert_non_null(json_object_get(property(root, root, "admin"), "not"));
     (void)property(root, trigger, "FunctionName");
     (void)property(root, trigger, "Handler");
     (void)property(root, property(root, trigger, "Source"), "EventSourceArn");

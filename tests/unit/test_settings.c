@@ -10,65 +10,8 @@
 #include "base/mem.h"
 #include "config/problems.h"
 
+#include "settings_file.h"
 #include "test.h"
-
-struct fixture {
-    char *folder, *path;
-    struct problems problems;
-};
-
-static struct fixture *fixture_create(const char *text)
-{
-    struct fixture *fixture = mem_calloc(1, sizeof(*fixture));
-    FILE *file;
-
-    fixture->folder = test_folder_create();
-    fixture->path = mem_printf("%s/pollard.yaml", fixture->folder);
-    problems_init(&fixture->problems);
-    file = fopen(fixture->path, "w");
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-    return fixture;
-}
-
-static void fixture_destroy(struct fixture *fixture)
-{
-    problems_finish(&fixture->problems);
-    test_folder_remove(fixture->folder);
-    free(fixture->path);
-    free(fixture);
-}
-
-static struct settings *load(struct fixture *fixture)
-{
-    return settings_load(fixture->path, &fixture->problems);
-}
-
-static struct settings *load_good(struct fixture *fixture)
-{
-    struct settings *settings = load(fixture);
-
-    if (!settings)
-        fail_msg("line %d: %s", fixture->problems.list[0].line,
-                 fixture->problems.list[0].text);
-    assert_int_equal(fixture->problems.count, 0);
-    return settings;
-}
-
-// Each problem as "line:column: text", a line each.
-static char *told(const struct problems *problems)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-
-    for (size_t i = 0; i < problems->count; i++)
-        (void)fprintf(out, "%d:%d: %s\n", problems->list[i].line,
-                      problems->list[i].column, problems->list[i].text);
-    (void)fclose(out);
-    return text;
-}
 
 #define HEAD "version: 1\ntriggers:\n  a:\n    handler: {library: a.so}\n"
 #define QUEUE HEAD "    source: {sqs: {queue: q}}\n"
@@ -347,8 +290,8 @@ static struct settings_case {
      "library in place is written {library: PATH})\n"
      "8:17: triggers.a.batch_size: 20000 is not allowed: 1 to 10000\n"
      "9:5: triggers.a.bath_size: unknown key; did you mean batch_size?\n"
-     "10:5: triggers.a.kms_key_arn: not implemented in this version of "
-     "pollard\n"
+     "10:18: triggers.a.kms_key_arn: \"k\" is no ARN: "
+     "arn:aws:kms:REGION:ACCOUNT:key/ID\n"
      "11:3: triggers.b.starting_position: missing; a stream needs it: "
      "TRIM_HORIZON, LATEST or AT_TIMESTAMP\n"
      "12:35: triggers.b.source.kinesis.consumer: not implemented in this "
@@ -364,20 +307,20 @@ static struct settings_case {
 static void test_case(void **state)
 {
     const struct settings_case *c = *state;
-    struct fixture *fixture = fixture_create(c->text);
-    struct settings *settings = load(fixture);
-    AUTO_FREE char *problems = told(&fixture->problems);
+    struct settings_file *fixture = settings_file_create(c->text);
+    struct settings *settings = settings_file_load(fixture);
+    AUTO_FREE char *problems = settings_file_told(fixture);
 
     assert_string_equal(problems, c->problems);
     assert_int_equal(settings != NULL, !*c->problems);
     settings_destroy(settings);
-    fixture_destroy(fixture);
+    settings_file_destroy(fixture);
 }
 
 static void test_defaults_of_a_queue(void **state)
 {
-    struct fixture *fixture = fixture_create(QUEUE);
-    struct settings *settings = load_good(fixture);
+    struct settings_file *fixture = settings_file_create(QUEUE);
+    struct settings *settings = settings_file_load_good(fixture);
     const struct trigger_config *trigger = &settings->triggers[0];
     AUTO_FREE char *library = mem_printf("%s/a.so", fixture->folder);
     AUTO_FREE char *store = mem_printf("%s/pollard.db", fixture->folder);
@@ -417,12 +360,12 @@ static void test_defaults_of_a_queue(void **state)
     assert_int_equal(trigger->retry_backoff.maximum_ms, 300000);
     assert_null(trigger->destination_config.on_success.destination);
     settings_destroy(settings);
-    fixture_destroy(fixture);
+    settings_file_destroy(fixture);
 }
 
 static void test_everything_set(void **state)
 {
-    struct fixture *fixture = fixture_create(
+    struct settings_file *fixture = settings_file_create(
         "version: 1\n"
         "aws: {region: eu-west-1, profile: p, endpoint_url: 'http://h:1', "
         "endpoint_urls: {kinesis: 'https://k/'}, ca_bundle: ca.pem, "
@@ -449,7 +392,7 @@ static void test_everything_set(void **state)
         "    provisioned_poller_config: {minimum_pollers: 2, maximum_pollers: "
         "3}\n"
         "    visibility_timeout: 2m\n");
-    struct settings *settings = load_good(fixture);
+    struct settings *settings = settings_file_load_good(fixture);
     const struct trigger_config *clicks = &settings->triggers[0];
     const struct trigger_config *orders = &settings->triggers[1];
 
@@ -477,27 +420,27 @@ static void test_everything_set(void **state)
     assert_int_equal(orders->visibility_timeout_ms, 120000);
     assert_int_equal(orders->provisioned_poller_config.maximum_pollers, 3);
     settings_destroy(settings);
-    fixture_destroy(fixture);
+    settings_file_destroy(fixture);
 }
 
 static void test_a_service_managers_folder_holds_the_store(void **state)
 {
-    struct fixture *fixture = fixture_create(QUEUE);
+    struct settings_file *fixture = settings_file_create(QUEUE);
     struct settings *settings;
 
     (void)state;
     setenv("STATE_DIRECTORY", "/var/lib/pollard", 1);
-    settings = load_good(fixture);
+    settings = settings_file_load_good(fixture);
     unsetenv("STATE_DIRECTORY");
     assert_string_equal(settings->store.sqlite.path,
                         "/var/lib/pollard/pollard.db");
     settings_destroy(settings);
-    fixture_destroy(fixture);
+    settings_file_destroy(fixture);
 }
 
 static void test_relative_paths_begin_at_the_files_folder(void **state)
 {
-    struct fixture *fixture = fixture_create(QUEUE);
+    struct settings_file *fixture = settings_file_create(QUEUE);
     AUTO_FREE char *library = mem_printf("%s/a.so", fixture->folder);
     AUTO_FREE char *here = getcwd(NULL, 0);
     struct settings *settings;
@@ -510,7 +453,7 @@ static void test_relative_paths_begin_at_the_files_folder(void **state)
     assert_string_equal(settings->path, fixture->path);
     assert_string_equal(settings->triggers[0].handler.library, library);
     settings_destroy(settings);
-    fixture_destroy(fixture);
+    settings_file_destroy(fixture);
 }
 
 static struct change_case {
@@ -540,19 +483,19 @@ static struct change_case {
 static void test_change(void **state)
 {
     const struct change_case *c = *state;
-    struct fixture *fixture = fixture_create(QUEUE);
-    struct settings *before = load_good(fixture), *after;
+    struct settings_file *fixture = settings_file_create(QUEUE);
+    struct settings *before = settings_file_load_good(fixture), *after;
     FILE *file = fopen(fixture->path, "w");
 
     assert_true(fputs(c->text, file) >= 0);
     assert_int_equal(fclose(file), 0);
-    after = load_good(fixture);
+    after = settings_file_load_good(fixture);
     assert_int_equal(
         trigger_config_equal(&before->triggers[0], &after->triggers[0]),
         c->equal);
     settings_destroy(before);
     settings_destroy(after);
-    fixture_destroy(fixture);
+    settings_file_destroy(fixture);
 }
 
 static void test_every_example_is_good(void **state)
@@ -578,13 +521,13 @@ static void test_every_example_is_good(void **state)
 // The list of problems may be one that has them already.
 static void test_a_wrong_file_stays_wrong_when_told_again(void **state)
 {
-    struct fixture *fixture = fixture_create(HEAD);
+    struct settings_file *fixture = settings_file_create(HEAD);
 
     (void)state;
-    assert_null(load(fixture));
-    assert_null(load(fixture));
+    assert_null(settings_file_load(fixture));
+    assert_null(settings_file_load(fixture));
     assert_int_equal(fixture->problems.count, 1);
-    fixture_destroy(fixture);
+    settings_file_destroy(fixture);
 }
 
 static void test_many_triggers(void **state)
@@ -592,7 +535,7 @@ static void test_many_triggers(void **state)
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    struct fixture *fixture;
+    struct settings_file *fixture;
     struct settings *settings;
 
     (void)state;
@@ -601,12 +544,12 @@ static void test_many_triggers(void **state)
         (void)fprintf(out, "  t%d: {source: {sqs: {queue: q%d}}, handler: h}\n",
                       i, i);
     (void)fclose(out);
-    fixture = fixture_create(text);
-    settings = load_good(fixture);
+    fixture = settings_file_create(text);
+    settings = settings_file_load_good(fixture);
     assert_int_equal(settings->trigger_count, 1000);
     assert_string_equal(settings->triggers[999].source.name, "q999");
     settings_destroy(settings);
-    fixture_destroy(fixture);
+    settings_file_destroy(fixture);
     free(text);
 }
 
