@@ -28,6 +28,8 @@ static void complete_body(struct aws_request *request)
     static const char action[] = "Action=";
     struct buffer query;
 
+    if (request->protocol == AWS_REST)
+        return;
     if (request->protocol != AWS_QUERY) {
         if (request->body.size)
             return;
@@ -55,6 +57,7 @@ void call_init(struct call *call, struct aws_request *request,
     buffer_init(&request->body, request->body.limit);
     buffer_init(&request->memory, request->memory.limit);
     call->request.path = call->path = mem_strdup(request->path);
+    call->request.rest.url = call->url = mem_strdup(request->rest.url);
     if (request->stream)
         call->request.max_attempts = 1;
     if (!call->request.max_attempts)
@@ -71,7 +74,8 @@ void call_finish(struct call *call)
     buffer_finish(&call->request.body);
     buffer_finish(&call->request.memory);
     free(call->path);
-    call->path = NULL;
+    free(call->url);
+    call->path = call->url = NULL;
 }
 
 static enum call_next retry_or_fail(struct call *call,
@@ -145,7 +149,7 @@ static void learn_clock(const struct call *call, const struct call_judge *judge)
         .round_trip_ms = call->reply.received_ms - call->reply.sent_ms};
     int64_t offset_ms;
 
-    if (skew_measure(&sample, &offset_ms))
+    if (!call->request.rest.is_foreign && skew_measure(&sample, &offset_ms))
         aws_session_set_offset_ms(judge->session, call->request.service,
                                   offset_ms);
 }
@@ -178,6 +182,14 @@ static void describe(struct call *call, const struct errors_finding *finding,
         buffer_printf(&text, " [request %s]", request_id);
     error_set(&call->reply.error, finding->reaction, "%s", buffer_text(&text));
     buffer_finish(&text);
+}
+
+// What another's server says of clocks and credentials is not about ours.
+static void judge_foreign(const struct call *call,
+                          struct errors_finding *finding)
+{
+    if (call->request.rest.is_foreign)
+        finding->is_clock = finding->is_stale = false;
 }
 
 static enum call_next answer_failed(struct call *call,
@@ -229,14 +241,17 @@ static enum call_next answer_arrived(struct call *call,
     if (!lane_has_streamed(call->lane)) // its Date is of its beginning
         learn_clock(call, judge);
     if (errors_find(
-            &(struct errors_answer){.status = reply->status,
-                                    .body = buffer_bytes(&reply->body),
-                                    .error_type = answer->error_type,
-                                    .query_error = answer->query_error,
-                                    .wants_xml =
-                                        call->request.protocol == AWS_QUERY},
-            &finding))
+            &(struct errors_answer){
+                .status = reply->status,
+                .body = buffer_bytes(&reply->body),
+                .error_type = answer->error_type,
+                .query_error = answer->query_error,
+                .wants_xml = call->request.protocol == AWS_QUERY,
+                .status_tells = call->request.protocol == AWS_REST},
+            &finding)) {
+        judge_foreign(call, &finding);
         return answer_failed(call, &finding, judge);
+    }
     retry_succeeded(judge->bucket, call->paid);
     reply->error = (struct error){0};
     reply->code[0] = '\0';

@@ -30,7 +30,7 @@ struct call {
     TAILQ_ENTRY(call) link;
     enum call_state state;
     struct aws_request request; // body owned; path is the one below
-    char *path;                 // owned
+    char *path, *url;           // owned; of the request
     struct aws_reply reply;     // what is to be handed out
     struct lane *lane;          // while flying
     unsigned attempt;           // from 1

@@ -91,9 +91,11 @@ static void finish(struct aws_client *client, struct call *call, bool ok)
 
 static void fail(struct aws_client *client, struct call *call)
 {
-    (void)error_wrap(
-        &call->reply.error, "%s %s", call->request.operation,
-        aws_session_endpoint(client->session, call->request.service));
+    const char *url = call->request.rest.url;
+
+    if (!url)
+        url = aws_session_endpoint(client->session, call->request.service);
+    (void)error_wrap(&call->reply.error, "%s %s", call->request.operation, url);
     finish(client, call, false);
 }
 
@@ -115,20 +117,20 @@ static void launch(struct aws_client *client, struct call *call,
     enum aws_service service = call->request.service;
 
     call->was_refused = false;
-    call->generation = user->generation;
+    call->generation = user ? user->generation : 0;
     call->offset_ms = aws_session_offset_ms(client->session, service);
     call->lane = lane_pool_take(&client->lanes);
     if (!call->lane)
         call->lane = lane_create(client->session, client->sigv4);
     call->reply.sent_ms = now_ms(client);
     lane_load(call->lane,
-              &(struct lane_load){.request = &call->request,
-                                  .has_streamed = &client->has_streamed,
-                                  .memory = &call->request.memory,
-                                  .credentials = &user->credentials,
-                                  .wall_ms = clock_wall_ms(client->clock) +
-                                             call->offset_ms,
-                                  .owner = call});
+              &(struct lane_load){
+                  .request = &call->request,
+                  .has_streamed = &client->has_streamed,
+                  .memory = &call->request.memory,
+                  .credentials = user ? &user->credentials : NULL,
+                  .wall_ms = clock_wall_ms(client->clock) + call->offset_ms,
+                  .owner = call});
     move(client, call, CALL_FLYING);
     if (curl_multi_add_handle(client->multi, lane_easy(call->lane)))
         abort(); // only for want of memory
@@ -136,9 +138,14 @@ static void launch(struct aws_client *client, struct call *call,
 
 static void start(struct aws_client *client, struct call *call)
 {
-    struct credentials_user *user = user_of(client, call->request.service);
+    struct credentials_user *user;
     struct error err;
 
+    if (call->request.rest.is_foreign) {
+        launch(client, call, NULL);
+        return;
+    }
+    user = user_of(client, call->request.service);
     switch (credentials_cache_use(client->caches[call->request.service], user,
                                   &err)) {
     case CREDENTIALS_PENDING:
@@ -214,6 +221,15 @@ static void go_on(struct aws_client *client, struct call *call)
     start(client, call);
 }
 
+static const char *source_of(const struct aws_client *client,
+                             const struct call *call)
+{
+    const struct credentials_cache *cache =
+        client->caches[call->request.service];
+
+    return cache ? credentials_cache_source(cache) : "nowhere";
+}
+
 static void land(struct aws_client *client, struct call *call, CURLcode rc)
 {
     const struct call_judge judge = {
@@ -222,8 +238,7 @@ static void land(struct aws_client *client, struct call *call, CURLcode rc)
         .log = &client->log,
         .bucket = &client->bucket,
         .random = &client->random,
-        .credentials_source =
-            credentials_cache_source(client->caches[call->request.service]),
+        .credentials_source = source_of(client, call),
         .may_retry = is_patient(client, call->request.owner)};
 
     switch (call_land(call, &judge, rc)) {

@@ -42,6 +42,8 @@ enum aws_protocol {
     AWS_JSON_11, // application/x-amz-json-1.1
     AWS_CBOR_11, // application/x-amz-cbor-1.1
     AWS_QUERY,   // application/x-www-form-urlencoded
+    AWS_REST,    // a document is put or posted to its URL; the status alone
+                 // tells whether it was taken
 };
 
 enum aws_piece {
@@ -69,6 +71,12 @@ struct aws_request {
     struct buffer memory;  // moved: to answer into; may be empty
     const char *path;      // NULL: "/". Copied. (Query on servers that want
                            // the queue's path)
+    struct aws_rest {
+        bool is_put;                 // else POST
+        bool is_foreign;             // not AWS's: no signature, no credentials
+        const char *url;             // copied; https://...
+        const char *content_type;    // static text
+    } rest;                          // AWS_REST only, instead of path
     const struct aws_stream *stream; // NULL: none. Borrowed. Such a call is
                                      // tried once
     int64_t timeout_ms;              // of one attempt, in all; 0: 30 s

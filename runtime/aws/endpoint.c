@@ -109,10 +109,14 @@ char *endpoint_compute(enum aws_service service, const char *region,
                        struct endpoint_kind kind)
 {
     const struct partition *partition = partition_of(region);
-    // These three have FIPS under their plain names in GovCloud.
+    // These have FIPS under their plain names in GovCloud.
     bool plain_is_fips =
         !kind.dual_stack && !strcmp(partition->region_prefix, "us-gov-");
 
+    if (service == AWS_S3) // its plain name is not FIPS, and its dual stack old
+        return mem_printf("https://s3%s%s.%s.%s", kind.fips ? "-fips" : "",
+                          kind.dual_stack ? ".dualstack" : "", region,
+                          partition->suffix);
     return mem_printf("https://%s%s.%s.%s", services[service].name,
                       kind.fips && !plain_is_fips ? "-fips" : "", region,
                       kind.dual_stack ? partition->dual_stack_suffix

@@ -153,7 +153,7 @@ static void describe(const struct errors_answer *answer,
     if (answer->status >= 300 && answer->status < 400)
         hint = "; redirects are not followed, the endpoint must be the final "
                "address";
-    else if (answer->status < 500 &&
+    else if (answer->status < 500 && !answer->status_tells &&
              (shape == ERROR_BODY_HTML || shape == ERROR_BODY_OTHER))
         hint = "; this is not an AWS-compatible endpoint";
     (void)snprintf(finding->text, sizeof(finding->text), "HTTP %d with %s%s",
@@ -190,7 +190,11 @@ static bool is_failure(const struct errors_answer *answer)
     static const char type[] = "{\"__type\"";
     enum error_body_shape shape;
 
-    if (answer->status < 200 || answer->status >= 300 || answer->error_type[0])
+    if (answer->status < 200 || answer->status >= 300)
+        return true;
+    if (answer->status_tells)
+        return false;
+    if (answer->error_type[0])
         return true;
     shape = error_body_shape(answer->body);
     if (shape == ERROR_BODY_JSON)

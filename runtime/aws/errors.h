@@ -27,6 +27,7 @@ struct errors_answer { // all borrowed
     const char *error_type;  // header x-amzn-errortype; "" if none
     const char *query_error; // header x-amzn-query-error; "" if none
     bool wants_xml;          // asked in the Query protocol
+    bool status_tells;       // a good one is no failure, whatever the body
 };
 
 struct errors_finding {

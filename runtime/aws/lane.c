@@ -9,9 +9,11 @@
 #include "aws/session_inner.h"
 #include "aws/sigv4.h"
 #include "aws/transport.h"
+#include "base/codec.h"
+#include "base/digest.h"
 #include "base/mem.h"
 
-#define LINES 8
+#define LINES 12
 #define LINES_LIMIT (4 * 1024 * 1024) // more than any source of tokens gives
 #define DEFAULT_TIMEOUT_MS 30000
 
@@ -39,7 +41,7 @@ struct lane {
     void *taker;
     bool *client_has_streamed; // borrowed
     bool has_streamed, is_paused;
-    bool is_set_to_stream; // the handle
+    bool is_set_to_stream, is_set_to_put; // the handle
 
     struct answer answer;
     char detail[CURL_ERROR_SIZE];
@@ -50,6 +52,7 @@ static const char *const content_types[] = {
     [AWS_JSON_11] = "application/x-amz-json-1.1",
     [AWS_CBOR_11] = "application/x-amz-cbor-1.1",
     [AWS_QUERY] = "application/x-www-form-urlencoded; charset=utf-8",
+    [AWS_REST] = NULL, // the request's own
 };
 
 static const char *const target_prefixes[AWS_SERVICE_COUNT] = {
@@ -71,18 +74,39 @@ static void put_line(struct lane *lane, const char *name, const char *prefix,
     buffer_append_char(&lane->text, '\0');
 }
 
+// S3 wants to know what it is sent, and checks it.
+static void put_checksums(struct lane *lane, struct bytes body)
+{
+    uint8_t hash[DIGEST_SHA256_SIZE];
+    struct bytes sum = {(const char *)hash, sizeof(hash)};
+    char text[2 * DIGEST_SHA256_SIZE + 1];
+
+    sigv4_hash(lane->sigv4, body, hash);
+    (void)codec_base64_encode(sum, text);
+    put_line(lane, "x-amz-checksum-sha256: ", "", text);
+    codec_hex_encode(sum, text);
+    put_line(lane, "x-amz-content-sha256: ", "", text);
+}
+
 // In the order of their names, as the signature wants them; libcurl writes
 // `host` from the same URL.
 static void put_signed_lines(struct lane *lane, const struct lane_load *load)
 {
     const struct aws_request *request = load->request;
-    const char *token = load->credentials->session_token;
+    const char *type = content_types[request->protocol];
+    const char *token =
+        load->credentials ? load->credentials->session_token : NULL;
 
-    put_line(lane, "content-type: ", "", content_types[request->protocol]);
+    put_line(lane, "content-type: ", "",
+             type ? type : request->rest.content_type);
+    if (!load->credentials)
+        return;
+    if (request->service == AWS_S3)
+        put_checksums(lane, buffer_bytes(&request->body));
     put_line(lane, "x-amz-date: ", "", lane->time);
     if (token)
         put_line(lane, "x-amz-security-token: ", "", token);
-    if (request->protocol == AWS_QUERY)
+    if (request->protocol == AWS_QUERY || request->protocol == AWS_REST)
         return;
     put_line(lane, "x-amz-target: ", target_prefixes[request->service],
              request->operation);
@@ -101,7 +125,7 @@ static void put_other_lines(struct lane *lane, enum aws_protocol protocol)
 }
 
 static size_t collect_signed(const struct lane *lane, size_t lines,
-                             const char *host, struct sigv4_header *headers)
+                             struct bytes host, struct sigv4_header *headers)
 {
     size_t count = 0;
 
@@ -110,8 +134,7 @@ static size_t collect_signed(const struct lane *lane, size_t lines,
         size_t name = (size_t)(strchr(line, ':') - line);
 
         if (i == 1)
-            headers[count++] =
-                (struct sigv4_header){BYTES("host"), bytes_of(host)};
+            headers[count++] = (struct sigv4_header){BYTES("host"), host};
         headers[count++] =
             (struct sigv4_header){{line, name}, bytes_of(line + name + 2)};
     }
@@ -124,8 +147,9 @@ static void sign(struct lane *lane, const struct lane_load *load,
 {
     const struct aws_request *request = load->request;
     const struct sigv4_request what = {
-        .method = "POST",
+        .method = request->rest.is_put ? "PUT" : "POST",
         .path = path,
+        .path_is_final = request->service == AWS_S3,
         .headers = headers,
         .header_count = count,
         .body = buffer_bytes(&request->body),
@@ -135,7 +159,6 @@ static void sign(struct lane *lane, const struct lane_load *load,
         .service = endpoint_signing_name(request->service),
         .time = lane->time};
 
-    buffer_clear(&lane->authorization);
     buffer_append_text(&lane->authorization, "authorization: ");
     sigv4_sign(lane->sigv4, &what, &lane->authorization);
 }
@@ -149,13 +172,15 @@ static void link_lines(struct lane *lane)
         lane->lines[i].data = lane->text.data + lane->offsets[i];
         lane->lines[i].next = &lane->lines[i + 1];
     }
-    lane->lines[count].data = lane->authorization.data;
     (void)buffer_text(&lane->authorization);
+    lane->lines[count].data = lane->authorization.data;
     lane->lines[count].next = NULL;
+    if (!lane->authorization.size)
+        lane->lines[count - 1].next = NULL;
 }
 
 static void build_headers(struct lane *lane, const struct lane_load *load,
-                          const char *host, struct bytes path)
+                          struct bytes host, struct bytes path)
 {
     struct sigv4_header headers[LINES];
     size_t signed_lines;
@@ -166,22 +191,67 @@ static void build_headers(struct lane *lane, const struct lane_load *load,
     put_signed_lines(lane, load);
     signed_lines = lane->line_count;
     put_other_lines(lane, load->request->protocol);
-    sign(lane, load, headers, collect_signed(lane, signed_lines, host, headers),
-         path);
+    buffer_clear(&lane->authorization);
+    if (load->credentials)
+        sign(lane, load, headers,
+             collect_signed(lane, signed_lines, host, headers), path);
     link_lines(lane);
 }
 
-static void set_url(struct lane *lane, const struct endpoint *endpoint,
-                    const char *path)
+static void set_url(struct lane *lane, const char *base, const char *path)
 {
-    size_t head = strlen(endpoint->url);
+    size_t head = strlen(base);
 
-    if (lane->url && !strncmp(lane->url, endpoint->url, head) &&
+    if (lane->url && !strncmp(lane->url, base, head) &&
         !strcmp(lane->url + head, path))
         return;
     free(lane->url);
-    lane->url = mem_printf("%s%s", endpoint->url, path);
+    lane->url = mem_printf("%s%s", base, path);
     curl_easy_setopt(lane->easy, CURLOPT_URL, lane->url);
+}
+
+struct spot { // slices of what says it
+    struct bytes host, path;
+};
+
+static struct spot find_endpoint(struct lane *lane,
+                                 const struct aws_request *request)
+{
+    const struct endpoint *endpoint =
+        aws_session_place(lane->session, request->service);
+
+    set_url(lane, endpoint->url, request->path ? request->path : "/");
+    return (struct spot){
+        bytes_of(endpoint->host),
+        bytes_of(lane->url + strlen(endpoint->url) - strlen(endpoint->path))};
+}
+
+static struct spot find_spot(struct lane *lane,
+                             const struct aws_request *request)
+{
+    const char *host;
+    size_t size;
+
+    if (!request->rest.url)
+        return find_endpoint(lane, request);
+    set_url(lane, request->rest.url, "");
+    host = strstr(lane->url, "://") + strlen("://");
+    size = strcspn(host, "/");
+    return (struct spot){{host, size},
+                         host[size] ? bytes_of(host + size) : BYTES("/")};
+}
+
+// No body at all would be read from standard input.
+static void set_body(struct lane *lane, const struct aws_request *request)
+{
+    if (request->rest.is_put != lane->is_set_to_put)
+        curl_easy_setopt(lane->easy, CURLOPT_CUSTOMREQUEST,
+                         request->rest.is_put ? "PUT" : NULL);
+    lane->is_set_to_put = request->rest.is_put;
+    curl_easy_setopt(lane->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                     (curl_off_t)request->body.size);
+    curl_easy_setopt(lane->easy, CURLOPT_POSTFIELDS,
+                     request->body.size ? request->body.data : "");
 }
 
 static bool is_success(const struct lane *lane)
@@ -273,24 +343,17 @@ static void set_receive_size(struct lane *lane)
 void lane_load(struct lane *lane, const struct lane_load *load)
 {
     const struct aws_request *request = load->request;
-    const struct endpoint *endpoint =
-        aws_session_place(lane->session, request->service);
-    const char *path = request->path ? request->path : "/";
+    struct spot spot = find_spot(lane, request);
 
     lane->owner = load->owner;
     answer_reset(&lane->answer, load->memory,
                  aws_session_response_limit(lane->session));
     lane->detail[0] = '\0';
-    set_url(lane, endpoint, path);
     set_stream(lane, load);
     set_timeout(lane, request->timeout_ms);
     set_receive_size(lane);
-    build_headers(
-        lane, load, endpoint->host,
-        bytes_of(lane->url + strlen(endpoint->url) - strlen(endpoint->path)));
-    curl_easy_setopt(lane->easy, CURLOPT_POSTFIELDSIZE_LARGE,
-                     (curl_off_t)request->body.size);
-    curl_easy_setopt(lane->easy, CURLOPT_POSTFIELDS, request->body.data);
+    build_headers(lane, load, spot.host, spot.path);
+    set_body(lane, request);
 }
 
 struct lane *lane_create(struct aws_session *session, struct sigv4 *sigv4)

@@ -34,7 +34,8 @@ struct lane_load {
     const struct aws_request *request; // borrowed until the transfer ends
     struct buffer *memory;             // taken over, for the answer
     bool *has_streamed; // borrowed; set when a piece of a stream was taken
-    const struct credentials *credentials; // for the duration of the call
+    const struct credentials *credentials; // for the duration of the call;
+                                           // NULL: unsigned
     int64_t wall_ms;                       // of the server's clock
     void *owner;                           // comes back from lane_owner
 };

@@ -109,6 +109,11 @@ static const struct day_key *day_key(struct sigv4 *sigv4,
     return key;
 }
 
+void sigv4_hash(struct sigv4 *sigv4, struct bytes data, uint8_t hash[32])
+{
+    digest_sha256(sigv4->digest, data, hash);
+}
+
 static void put_hash(struct sigv4 *sigv4, struct buffer *out, struct bytes data)
 {
     uint8_t hash[DIGEST_SHA256_SIZE];
@@ -175,7 +180,10 @@ static void put_canonical_request(struct sigv4 *sigv4, struct buffer *out,
 {
     buffer_append_text(out, request->method);
     buffer_append_char(out, '\n');
-    put_path(out, request->path);
+    if (request->path_is_final)
+        buffer_append_bytes(out, request->path);
+    else
+        put_path(out, request->path);
     buffer_append_text(out, "\n\n"); // no query string
     for (size_t i = 0; i < request->header_count; i++) {
         buffer_append_bytes(out, request->headers[i].name);

@@ -10,6 +10,7 @@
 #ifndef POLLARD_SIGV4_H
 #define POLLARD_SIGV4_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,7 +30,8 @@ struct sigv4_header {
 
 struct sigv4_request { // all borrowed
     const char *method;
-    struct bytes path;                  // as sent; "/" at the least
+    struct bytes path;  // as sent; "/" at the least
+    bool path_is_final; // S3 signs it as it is sent, all others encode it again
     const struct sigv4_header *headers; // all that are signed, sorted by name
     size_t header_count;
     struct bytes body;
@@ -43,6 +45,9 @@ struct sigv4_request { // all borrowed
 
 /* "20150830T123600Z" */
 void sigv4_time(int64_t wall_ms, char text[SIGV4_TIME_SIZE]);
+
+/* For x-amz-content-sha256. */
+void sigv4_hash(struct sigv4 *sigv4, struct bytes data, uint8_t hash[32]);
 
 /* Append "AWS4-HMAC-SHA256 Credential=..., SignedHeaders=..., Signature=...".
  */

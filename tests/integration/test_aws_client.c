@@ -141,6 +141,97 @@ static void test_each_protocol_has_its_form(void **state)
     free(request);
 }
 
+static struct aws_request document(bool is_foreign, const char *url)
+{
+    struct aws_request request = {.service = AWS_S3,
+                                  .protocol = AWS_REST,
+                                  .operation = "PutObject",
+                                  .path = "/bucket/a/b",
+                                  .rest = {.is_put = !is_foreign,
+                                           .is_foreign = is_foreign,
+                                           .url = url,
+                                           .content_type = "application/json"}};
+
+    buffer_init(&request.body, 1024);
+    buffer_append_text(&request.body, "{\"a\":1}");
+    return request;
+}
+
+static void test_a_document_is_put_with_its_checksum(void **state)
+{
+    struct aws_fixture *f = *state;
+    struct aws_request put = document(false, NULL);
+    struct aws_reply reply;
+    char *request;
+
+    aws_fixture_open(f);
+    assert_ok(aws_client_call(f->client, &put, NULL, &reply), &reply.error);
+    aws_reply_finish(&reply);
+    call_works(f); // on the same connection, posted again
+
+    request = http_server_request(f->server, 0);
+    assert_memory_equal(request, "PUT /bucket/a/b HTTP/1.1\r\n", 26);
+    assert_string_equal(http_request_body(request), "{\"a\":1}");
+    assert_null(http_request_header(request, "X-Amz-Target"));
+    free(request);
+    assert_header(f->server, 0, "Content-Type", "application/json");
+    assert_header(f->server, 0, "x-amz-checksum-sha256",
+                  "AVq9f1zFei3ZS3WQ8ErYCEJzkF7jPsXOvq5iJ2qX+GI=");
+    assert_header(
+        f->server, 0, "x-amz-content-sha256",
+        "015abd7f5cc57a2dd94b7590f04ad8084273905ee33ec5cebeae62276a97f862");
+    assert_header_contains(
+        f->server, 0, "Authorization",
+        "/us-east-1/s3/aws4_request, SignedHeaders=content-type;host;"
+        "x-amz-checksum-sha256;x-amz-content-sha256;x-amz-date, Signature=");
+    request = http_server_request(f->server, 1);
+    assert_memory_equal(request, "POST / HTTP/1.1\r\n", 17);
+    free(request);
+    assert_int_equal(http_server_connections(f->server), 1);
+}
+
+static void test_a_foreign_url_gets_no_signature(void **state)
+{
+    struct aws_fixture *f = *state;
+    char *url = mem_printf("%s/hook", http_server_url(f->server));
+    struct aws_request post = document(true, url);
+    struct aws_reply reply;
+    char *request;
+
+    push(f, 202, "<html>thanks</html>");
+    aws_fixture_open(f);
+    aws_client_send(f->client, &post);
+    free(url); // it was copied
+    while (!aws_client_next(f->client, &reply))
+        aws_client_wait(f->client, SOON_MS);
+    assert_ok(reply.ok, &reply.error);
+    assert_int_equal(reply.status, 202);
+    aws_reply_finish(&reply);
+    request = http_server_request(f->server, 0);
+    assert_memory_equal(request, "POST /hook HTTP/1.1\r\n", 21);
+    assert_string_equal(http_request_body(request), "{\"a\":1}");
+    assert_null(http_request_header(request, "Authorization"));
+    assert_null(strstr(request, "x-amz-"));
+    free(request);
+}
+
+static void test_a_foreign_refusal_is_not_about_our_credentials(void **state)
+{
+    struct aws_fixture *f = *state;
+    char *url = mem_printf("%s/hook", http_server_url(f->server));
+    struct aws_request post = document(true, url);
+    struct aws_reply reply;
+
+    push(f, 403, "{\"code\":\"ExpiredToken\",\"message\":\"no\"}");
+    aws_fixture_open(f);
+    assert_false(aws_client_call(f->client, &post, NULL, &reply));
+    assert_contains(reply.error.message, "PutObject http://127.0.0.1:");
+    assert_contains(reply.error.message, "/hook: ExpiredToken: no");
+    assert_int_equal(http_server_count(f->server), 1);
+    aws_reply_finish(&reply);
+    free(url);
+}
+
 static void test_a_querys_own_action_is_left_alone(void **state)
 {
     struct aws_fixture *f = *state;
@@ -783,6 +874,9 @@ int main(void)
         WITH_SERVER(test_sends_a_signed_request_and_hands_out_the_answer),
         WITH_SERVER(test_a_session_token_is_sent_and_signed),
         WITH_SERVER(test_each_protocol_has_its_form),
+        WITH_SERVER(test_a_document_is_put_with_its_checksum),
+        WITH_SERVER(test_a_foreign_url_gets_no_signature),
+        WITH_SERVER(test_a_foreign_refusal_is_not_about_our_credentials),
         WITH_SERVER(test_a_querys_own_action_is_left_alone),
         WITH_SERVER(test_connections_are_reused),
         WITH_SERVER(test_a_server_that_closes_each_connection_is_fine),

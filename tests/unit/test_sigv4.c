@@ -129,6 +129,45 @@ static void test_vectors(void **state)
     sigv4_destroy(sigv4);
 }
 
+// "PUT Object" of Amazon S3's API reference, signature calculations in the
+// authorization header, single chunk. The path is signed as it is sent.
+static void test_an_object_is_signed_as_s3_wants_it(void **state)
+{
+    static const struct sigv4_header headers[] = {
+        HEADER("date", "Fri, 24 May 2013 00:00:00 GMT"),
+        HEADER("host", "examplebucket.s3.amazonaws.com"),
+        HEADER("x-amz-content-sha256",
+               "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b0"
+               "72"),
+        HEADER("x-amz-date", "20130524T000000Z"),
+        HEADER("x-amz-storage-class", "REDUCED_REDUNDANCY"),
+    };
+    const struct sigv4_request request = {
+        .method = "PUT",
+        .path = BYTES("/test%24file.text"),
+        .path_is_final = true,
+        .headers = headers,
+        .header_count = sizeof(headers) / sizeof(headers[0]),
+        .body = BYTES("Welcome to Amazon S3."),
+        .access_key = "AKIAIOSFODNN7EXAMPLE",
+        .secret_key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        .region = "us-east-1",
+        .service = "s3",
+        .time = "20130524T000000Z"};
+    struct sigv4 *sigv4 = sigv4_create();
+    struct buffer out;
+
+    (void)state;
+    buffer_init(&out, 4096);
+    sigv4_sign(sigv4, &request, &out);
+    assert_contains(
+        buffer_text(&out),
+        "Signature="
+        "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd");
+    buffer_finish(&out);
+    sigv4_destroy(sigv4);
+}
+
 // More scopes than keys are kept, twice over: a cached key is never used for
 // another scope, and never goes stale.
 static void test_cached_keys_give_the_signatures_of_fresh_ones(void **state)
@@ -173,6 +212,7 @@ static void test_time_is_utc(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_object_is_signed_as_s3_wants_it),
         cmocka_unit_test(test_cached_keys_give_the_signatures_of_fresh_ones),
         cmocka_unit_test(test_time_is_utc),
     };
