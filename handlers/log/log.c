@@ -100,6 +100,19 @@ static int print_records(const struct printer *printer,
     return error;
 }
 
+// Of a tumbling window, which must be left a state.
+static int pass_state_on(const struct printer *printer,
+                         const struct pollard_batch *batch)
+{
+    const struct pollard_host *host = printer->host;
+
+    if (!POLLARD_HAS(batch, struct pollard_batch, window) || !batch->window ||
+        !POLLARD_HAS(host, struct pollard_host, set_state))
+        return 0;
+    return host->set_state(batch, batch->window->state,
+                           batch->window->state_size);
+}
+
 static int print_batch(void *instance, const struct pollard_batch *batch)
 {
     const struct printer *printer = instance;
@@ -107,7 +120,7 @@ static int print_batch(void *instance, const struct pollard_batch *batch)
     int error = print_records(printer, batch);
 
     if (!error)
-        return 0;
+        return pass_state_on(printer, batch);
     (void)snprintf(reason, sizeof(reason), "write to standard output: %s",
                    strerror(error));
     printer->host->fail_reason(batch, reason);

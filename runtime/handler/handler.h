@@ -46,7 +46,7 @@ struct outcome {
                          // whole batch failed, `invalid_why`
     char invalid_why[80];
     bool response_too_large; // its last response was refused: the same
-    char reason[256];    // why it failed, for the log; may be empty
+    char reason[256];        // why it failed, for the log; may be empty
     bool has_response;
     struct buffer response; // owned; response payload, may be empty
     bool has_state;

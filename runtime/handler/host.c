@@ -4,8 +4,10 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/json_read.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/utf8.h"
 #include "handler/handler.h"
 #include "handler/host_call.h"
 #include "record/event.h"
@@ -160,6 +162,38 @@ static int host_respond(const struct pollard_batch *batch, const void *json,
     return 0;
 }
 
+// UTF-8, and one JSON object. The reader overwrites what it reads.
+static bool is_json_object(struct bytes text)
+{
+    AUTO_FREE char *copy = NULL;
+    struct json_read in;
+
+    if (!text.size || utf8_valid_size(text) < text.size)
+        return false;
+    copy = mem_strndup(text.data, text.size);
+    json_read_init(&in, copy, text.size);
+    return json_read_peek(&in) == JSON_READ_OBJECT && json_read_skip(&in) &&
+           json_read_end(&in);
+}
+
+static int host_set_state(const struct pollard_batch *batch, const void *json,
+                          size_t size)
+{
+    struct host_call *call = host_call_of(batch);
+    struct outcome *outcome;
+
+    if (!call || !call->invocation->window)
+        return -1;
+    outcome = &call->invocation->outcome;
+    outcome->has_state = json && size <= outcome->state.limit &&
+                         is_json_object((struct bytes){json, size});
+    if (!outcome->has_state)
+        return -1;
+    buffer_clear(&outcome->state);
+    buffer_append(&outcome->state, json, size);
+    return 0;
+}
+
 static struct emission *emission_create(struct bytes data, struct bytes key)
 {
     struct emission *emission =
@@ -260,6 +294,19 @@ static int host_attribute(const struct pollard_batch *batch, size_t index,
     return 0;
 }
 
+static void write_event(struct host_call *call)
+{
+    const struct invocation *invocation = call->invocation;
+    const struct record *const *records =
+        (const struct record *const *)invocation->records;
+
+    if (invocation->window)
+        event_write_window(&call->event, records, invocation->count,
+                           invocation->window);
+    else
+        event_write(&call->event, records, invocation->count);
+}
+
 static int host_event_json(const struct pollard_batch *batch, const char **json,
                            size_t *size)
 {
@@ -268,9 +315,7 @@ static int host_event_json(const struct pollard_batch *batch, const char **json,
     if (!call)
         return -1;
     if (!call->event.size)
-        event_write(&call->event,
-                    (const struct record *const *)call->invocation->records,
-                    call->invocation->count);
+        write_event(call);
     if (!buffer_ok(&call->event))
         return -1;
     *json = buffer_text(&call->event);
@@ -290,4 +335,5 @@ const struct pollard_host host_table = {
     .emit = host_emit,
     .attribute = host_attribute,
     .event_json = host_event_json,
+    .set_state = host_set_state,
 };

@@ -11,11 +11,13 @@
 #include "record/record.h"
 
 #define EVENT_KEEP (256u * 1024u) // an event buffer up to this stays allocated
+// A window that ends early brings back a state of up to the response's limit.
+#define EVENT_WINDOW_ROOM 4096u
 
 void host_call_init(struct host_call *call, const struct clock *clock)
 {
     *call = (struct host_call){.self = call, .clock = clock};
-    buffer_init(&call->event, EVENT_LIMIT);
+    buffer_init(&call->event, EVENT_LIMIT + EVENT_WINDOW_ROOM);
 }
 
 void host_call_finish(struct host_call *call)
@@ -52,13 +54,31 @@ static struct pollard_record seen(const struct record *record)
     };
 }
 
+static const struct pollard_window *
+seen_window(struct host_call *call, const struct event_window *window)
+{
+    if (!window)
+        return NULL;
+    call->window = (struct pollard_window){
+        .size = sizeof(call->window),
+        .start_ms = window->start_ms,
+        .end_ms = window->end_ms,
+        .state = window->state.data,
+        .state_size = window->state.size,
+        .is_final = window->is_final,
+        .is_terminated_early = window->is_terminated_early,
+    };
+    return &call->window;
+}
+
 const struct pollard_batch *host_call_begin(struct host_call *call,
                                             struct invocation *invocation)
 {
     const struct record_origin *origin;
 
-    assert(invocation->count > 0);
-    origin = invocation->records[0]->origin;
+    assert(invocation->count > 0 || invocation->window);
+    origin = invocation->window ? invocation->window->origin
+                                : invocation->records[0]->origin;
     grow(call, invocation->count);
     for (size_t i = 0; i < invocation->count; i++)
         call->records[i] = seen(invocation->records[i]);
@@ -70,6 +90,7 @@ const struct pollard_batch *host_call_begin(struct host_call *call,
         .count = invocation->count,
         .records = call->pointers,
         .opaque = &call->self,
+        .window = seen_window(call, invocation->window),
     };
     invocation->outcome.started_ms = clock_now_ms(call->clock);
     call->deadline_ms = invocation->outcome.started_ms + invocation->timeout_ms;
@@ -95,6 +116,8 @@ static void fail(struct outcome *outcome, enum outcome_kind kind)
     outcome->failed = NULL;
     outcome->failed_count = 0;
     buffer_finish(&outcome->response);
+    buffer_finish(&outcome->state);
+    outcome->has_state = false;
     outcome_drop_emissions(outcome);
 }
 

@@ -25,6 +25,7 @@ struct invocation;
 struct host_call {
     struct host_call *self; // what batch.opaque points at
     struct pollard_batch batch;
+    struct pollard_window window;           // the batch's, if it has one
     struct pollard_record *records;         // owned; capacity
     const struct pollard_record **pointers; // owned; to each of records
     size_t capacity;

@@ -7,6 +7,7 @@ void outcome_init(struct outcome *outcome)
 {
     *outcome = (struct outcome){.kind = OUTCOME_UNSTARTED};
     buffer_init(&outcome->response, HOST_CALL_RESPONSE_LIMIT);
+    buffer_init(&outcome->state, HOST_CALL_RESPONSE_LIMIT);
     outcome->last_emission = &outcome->emissions;
 }
 
@@ -26,6 +27,7 @@ void outcome_finish(struct outcome *outcome)
 {
     free(outcome->failed);
     buffer_finish(&outcome->response);
+    buffer_finish(&outcome->state);
     outcome_drop_emissions(outcome);
     outcome_init(outcome);
 }

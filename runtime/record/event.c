@@ -2,6 +2,7 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/codec.h"
 #include "base/json_write.h"
@@ -199,8 +200,8 @@ static void put_record(struct buffer *out, const struct record *record)
     }
 }
 
-void event_write(struct buffer *out, const struct record *const *records,
-                 size_t count)
+static void put_records(struct buffer *out, const struct record *const *records,
+                        size_t count)
 {
     PUT(out, "{\"Records\":[");
     for (size_t i = 0; i < count; i++) {
@@ -208,7 +209,51 @@ void event_write(struct buffer *out, const struct record *const *records,
             buffer_append_char(out, ',');
         put_record(out, records[i]);
     }
-    PUT(out, "]}");
+    buffer_append_char(out, ']');
+}
+
+void event_write(struct buffer *out, const struct record *const *records,
+                 size_t count)
+{
+    put_records(out, records, count);
+    buffer_append_char(out, '}');
+}
+
+// "2020-12-09T07:04:00Z"
+static void put_time(struct buffer *out, int64_t ms)
+{
+    const time_t seconds = (time_t)(ms / 1000);
+    char text[48] = "";
+    struct tm utc;
+
+    if (gmtime_r(&seconds, &utc))
+        (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    put_text(out, bytes_of(text));
+}
+
+static void put_flag(struct buffer *out, bool flag)
+{
+    buffer_append_text(out, flag ? "true" : "false");
+}
+
+void event_write_window(struct buffer *out, const struct record *const *records,
+                        size_t count, const struct event_window *window)
+{
+    put_records(out, records, count);
+    PUT(out, ",\"window\":{\"start\":");
+    put_time(out, window->start_ms);
+    PUT(out, ",\"end\":");
+    put_time(out, window->end_ms);
+    PUT(out, "},\"state\":");
+    buffer_append_bytes(out, window->state);
+    put_member(out, BYTES(",\"shardId\":"), bytes_of(window->origin->shard));
+    put_member(out, BYTES(",\"eventSourceARN\":"),
+               bytes_of(window->origin->arn));
+    PUT(out, ",\"isFinalInvokeForWindow\":");
+    put_flag(out, window->is_final);
+    PUT(out, ",\"isWindowTerminatedEarly\":");
+    put_flag(out, window->is_terminated_early);
+    buffer_append_char(out, '}');
 }
 
 // Bytes that quoting adds: 5 for \u0000, 1 for what has a short form. Without
@@ -267,6 +312,7 @@ static size_t text_size(struct bytes text)
 #define MESSAGE_ATTRIBUTE_FRAME 80
 #define KINESIS_FRAME 320
 #define DYNAMODB_FRAME 160
+#define WINDOW_FRAME 256
 
 size_t event_origin_size(const struct record_origin *origin)
 {
@@ -335,4 +381,10 @@ size_t event_own_size(const struct record *record)
 size_t event_record_size(const struct record *record)
 {
     return event_origin_size(record->origin) + event_own_size(record);
+}
+
+size_t event_window_size(const struct event_window *window)
+{
+    return WINDOW_FRAME + text_size(bytes_of(window->origin->shard)) +
+           text_size(bytes_of(window->origin->arn));
 }

@@ -29,6 +29,14 @@ struct event_window {
     bool is_terminated_early;           // isWindowTerminatedEarly
 };
 
+/* {"Records":[...],"window":...}, with the fields that a tumbling window adds.
+ * The state is passed on as it is. */
+void event_write_window(struct buffer *out, const struct record *const *records,
+                        size_t count, const struct event_window *window);
+
+/* Upper estimate of what those add, the state aside. */
+size_t event_window_size(const struct event_window *window);
+
 /* Upper estimate of one record's part, for the 6 MB cut; sources store it as
  * record->event_size. */
 size_t event_record_size(const struct record *record);
@@ -38,7 +46,8 @@ size_t event_record_size(const struct record *record);
 size_t event_origin_size(const struct record_origin *origin);
 size_t event_own_size(const struct record *record);
 
-#define EVENT_LIMIT (6u * 1024 * 1024) // Lambda's synchronous payload cap
-#define EVENT_FRAME 16u                // {"Records":[]} and some
+#define EVENT_LIMIT (6u * 1024 * 1024)   // Lambda's synchronous payload cap
+#define EVENT_STATE_LIMIT (1024u * 1024) // of a window that goes on
+#define EVENT_FRAME 16u                  // {"Records":[]} and some
 
 #endif

@@ -29,6 +29,13 @@
  * stream record is offered again, with all after it, until it is done. Delivery
  * is at least once: be idempotent.
  *
+ * WINDOWS. With tumbling_window_in_seconds, the batches of a shard belong to
+ * windows of time, and each call gets the state that the one before it left
+ * (batch->window) and must leave one: set_state(), or a response payload
+ * {"state": {...}}. A call that succeeds without has failed. When a window is
+ * over there is one more call, with is_final, and no records: the only one
+ * whose count is 0. docs/handlers.md tells the whole of it.
+ *
  * TIME. A batch that takes longer than the handler's timeout has failed, even
  * if handle() returns 0 in the end. Nothing interrupts it: ask remaining_ms()
  * before what may take long, and return.
@@ -51,7 +58,7 @@ extern "C" {
 #endif
 
 #define POLLARD_HANDLER_MAJOR 1
-#define POLLARD_HANDLER_MINOR 0
+#define POLLARD_HANDLER_MINOR 1
 
 /* True when the other side compiled `table` long enough to have the member. */
 #define POLLARD_HAS(table, type, member) \
@@ -78,15 +85,32 @@ struct pollard_record {
     /* ---- 1.0 ends here; append below, never above ---- */
 };
 
+/* A tumbling window, as one call sees it. Since 1.1. */
+struct pollard_window {
+    size_t size;              /* of this struct */
+    int64_t start_ms, end_ms; /* since 1970 UTC, whole seconds */
+    const char *state;        /* a JSON object, not terminated: what the last
+                                 call left; {} in a new window */
+    size_t state_size;
+    uint32_t is_final;            /* 1: the window ends with this call; the
+                                     state it leaves is dropped, so it may
+                                     leave none */
+    uint32_t is_terminated_early; /* 1: because the state passed 1 MiB; the
+                                     rest of the window starts again with {} */
+    /* ---- 1.1 ends here; append below, never above ---- */
+};
+
 struct pollard_batch {
     size_t size;            /* of this struct */
     const char *trigger;    /* the trigger's name, terminated */
     const char *source_arn; /* terminated */
     const char *shard;      /* stream shard id, terminated; NULL for a queue */
-    size_t count;           /* at least 1 */
+    size_t count;           /* at least 1; 0 in a window's final call */
     const struct pollard_record *const *records; /* count pointers */
     const void *opaque;                          /* pollard's own */
-    /* ---- 1.0 ends here; append below, never above ---- */
+    /* ---- 1.0 ends here ---- */
+    const struct pollard_window *window; /* NULL: the trigger has none */
+    /* ---- 1.1 ends here; append below, never above ---- */
 };
 
 struct pollard_host {
@@ -135,7 +159,17 @@ struct pollard_host {
      * Returns 0, or -1 when it is over 6 MiB. */
     int (*event_json)(const struct pollard_batch *batch, const char **json,
                       size_t *size);
-    /* ---- 1.0 ends here; append below, never above ---- */
+    /* ---- 1.0 ends here ---- */
+
+    /* The window's state from here on, a JSON object, for the next call. It
+     * counts when the batch succeeds, or when its first record did; it goes
+     * before a state in the response payload. Over 1 MiB it ends the window
+     * early. The last call wins. Returns 0; or -1 when the batch is of no
+     * window, or json is no JSON object or over 6 MiB, and then it is as if
+     * none was set. */
+    int (*set_state)(const struct pollard_batch *batch, const void *json,
+                     size_t size);
+    /* ---- 1.1 ends here; append below, never above ---- */
 };
 
 /* What pollard_handler_entry returns; it must live as long as the process. */
