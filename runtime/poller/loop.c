@@ -1,7 +1,6 @@
 #include "poller/loop.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "aws/client.h"
 #include "base/clock.h"
@@ -14,7 +13,7 @@
 #include "poller/pipeline.h"
 #include "poller/response.h"
 #include "poller/trigger_config.h"
-#include "record/event.h"
+#include "poller/trigger_pipeline.h"
 #include "source/source.h"
 
 // How often a handler that fails all the time is spoken of.
@@ -22,8 +21,6 @@
 // Look again so soon while the lease guard holds batches back: its deadline is
 // moved by another thread, which does not wake us.
 #define LOOP_GUARD_MS 100
-// Visibility that a record needs to start when a heartbeat then extends it.
-#define LOOP_BEAT_NEEDS_MS 5000
 // A source that failed gets so long to settle what it can.
 #define LOOP_FAILED_GRACE_MS 10000
 
@@ -44,47 +41,13 @@ struct loop {
     enum poller_end end;
 };
 
-static bool is_fifo(const struct trigger_config *trigger)
-{
-    const char *name = trigger->source.name;
-    size_t size = name ? strlen(name) : 0;
-
-    return size >= 5 && !strcmp(name + size - 5, ".fifo");
-}
-
-static size_t configured_concurrency(const struct trigger_config *trigger)
-{
-    int64_t most = trigger->scaling_config.maximum_concurrency;
-
-    return most > 0 ? (size_t)most : TRIGGER_DEFAULT_CONCURRENCY;
-}
-
-static int64_t needed_visibility_ms(const struct trigger_config *trigger)
-{
-    int64_t timeout_ms = trigger->handler.timeout_ms;
-
-    return trigger->visibility_heartbeat
-               ? clock_earlier(timeout_ms, LOOP_BEAT_NEEDS_MS)
-               : timeout_ms;
-}
-
 static struct pipeline *create_pipeline(const struct loop_options *options)
 {
-    const struct trigger_config *trigger = options->trigger;
+    struct pipeline_options made;
 
-    return pipeline_create(&(struct pipeline_options){
-        .kind = options->is_shard ? PIPELINE_SHARD : PIPELINE_QUEUE,
-        .batch_size = (size_t)trigger->batch_size,
-        .window_ms = trigger->maximum_batching_window_in_seconds * 1000,
-        .payload_limit = EVENT_LIMIT,
-        .concurrency = configured_concurrency(trigger),
-        .by_group = is_fifo(trigger),
-        .backoff_base_ms = trigger->retry_backoff.base_ms,
-        .backoff_maximum_ms = trigger->retry_backoff.maximum_ms,
-        .delay_failed = trigger->retry_backoff.given,
-        .batch_time_ms = needed_visibility_ms(trigger),
-        .seed = options->seed,
-    });
+    trigger_pipeline_options(options->trigger, options->is_shard, options->seed,
+                             &made);
+    return pipeline_create(&made);
 }
 
 static struct dispatch *create_dispatch(const struct loop_options *options)
@@ -107,7 +70,7 @@ struct loop *loop_create(const struct loop_options *options)
     struct loop *loop = mem_calloc(1, sizeof(*loop));
 
     loop->options = *options;
-    loop->concurrency = configured_concurrency(options->trigger);
+    loop->concurrency = trigger_concurrency(options->trigger);
     loop->pipeline = create_pipeline(options);
     loop->dispatch = create_dispatch(options);
     return loop;

@@ -56,6 +56,9 @@ static struct stage *stage_create(const char *faults)
         .batch_size = 100,
         .visibility_timeout_ms = -1,
         .retry_backoff = {.base_ms = 10, .maximum_ms = 100},
+        .parallelization_factor = 1,
+        .maximum_retry_attempts = -1,
+        .maximum_record_age_in_seconds = -1,
     };
     return stage;
 }

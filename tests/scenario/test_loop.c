@@ -77,6 +77,9 @@ static struct stage *stage_create(void)
         .scaling_config = {.maximum_concurrency = 2},
         .visibility_timeout_ms = -1,
         .retry_backoff = {.base_ms = 1000, .maximum_ms = 60000},
+        .parallelization_factor = 1,
+        .maximum_retry_attempts = -1,
+        .maximum_record_age_in_seconds = -1,
     };
     memory_queue_init(&stage->queue, VISIBILITY_MS);
     fake_handler_init(&stage->handler, 100);

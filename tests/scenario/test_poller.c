@@ -111,6 +111,9 @@ static int set_up(void **state)
         .scaling_config = {.maximum_concurrency = 4},
         .visibility_timeout_ms = -1,
         .retry_backoff = {.base_ms = 1, .maximum_ms = 10},
+        .parallelization_factor = 1,
+        .maximum_retry_attempts = -1,
+        .maximum_record_age_in_seconds = -1,
     };
     memory_queue_init(&stage->queue, 30000);
     fake_handler_init(&stage->handler, 100);
