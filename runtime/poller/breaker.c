@@ -21,7 +21,9 @@ bool breaker_is_trying(const struct breaker *breaker, int64_t now_ms)
 
 int64_t breaker_due_ms(const struct breaker *breaker)
 {
-    return breaker->is_open && !breaker->tried ? breaker->due_ms : CLOCK_NEVER;
+    if (!breaker->is_open)
+        return INT64_MIN;
+    return breaker->tried ? CLOCK_NEVER : breaker->due_ms;
 }
 
 void breaker_started(struct breaker *breaker, const struct batch *batch)

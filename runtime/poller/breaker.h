@@ -37,7 +37,7 @@ bool breaker_allows(const struct breaker *breaker, int64_t now_ms);
 /* It is open, and the batch that may start will be the one try. */
 bool breaker_is_trying(const struct breaker *breaker, int64_t now_ms);
 
-/* When it will allow one by time alone. CLOCK_NEVER: not by time. */
+/* When, at the earliest, it allows one. CLOCK_NEVER: not by time alone. */
 int64_t breaker_due_ms(const struct breaker *breaker);
 
 void breaker_started(struct breaker *breaker, const struct batch *batch);

@@ -15,7 +15,8 @@ struct order_group {
     size_t inside;             // in line, held or running
     size_t running;            // of those, in `batch`
     const struct batch *batch; // borrowed; NULL: none runs
-    bool is_broken;            // one of the batch was not done
+    bool is_broken;            // one of the batch may come again
+    bool has_failed;           // one of the batch does
     bool goes_back;            // what stands in line
     struct record_list held;   // owned
     size_t held_bytes;         // of those
@@ -226,12 +227,17 @@ static void group_batch_over(struct order *order, struct order_group *group,
         give_back_rest(order, group, back);
     else
         let_go(order, group, line);
-    group->is_broken = false;
+    group->is_broken = group->has_failed = false;
     group->batch = NULL;
 }
 
+bool order_has_failed(const struct order *order, const struct record *record)
+{
+    return has_group(order, record) && find(order, record)->has_failed;
+}
+
 void order_record_over(struct order *order, const struct record *record,
-                       bool done, struct record_list *line,
+                       enum order_over over, struct record_list *line,
                        struct record_list *back)
 {
     struct order_group *group;
@@ -239,7 +245,8 @@ void order_record_over(struct order *order, const struct record *record,
     if (!has_group(order, record))
         return;
     group = find(order, record);
-    group->is_broken |= !done;
+    group->is_broken |= over != ORDER_DONE;
+    group->has_failed |= over == ORDER_FAILED;
     if (--group->running == 0)
         group_batch_over(order, group, line, back);
     leave(order, group);

@@ -58,10 +58,20 @@ enum order_place order_place(struct order *order, struct batch *batch,
 void order_batch_started(struct order *order);
 void order_batch_over(struct order *order);
 
-/* One record of a batch is over. With the last of its group in the batch, those
- * held come out: to `line`, or to `back` when one of the group is not done. */
+/* One before it in its batch, and of its group, is ORDER_FAILED. */
+bool order_has_failed(const struct order *order, const struct record *record);
+
+enum order_over {
+    ORDER_DONE,
+    ORDER_UNSURE, // done, but it may come again: none may overtake it
+    ORDER_FAILED, // it comes again
+};
+
+/* One record of a batch is over, in the batch's order. With the last of its
+ * group in the batch, those held come out: to `line`, or, when one of the group
+ * may come again, to `back`. */
 void order_record_over(struct order *order, const struct record *record,
-                       bool done, struct record_list *line,
+                       enum order_over over, struct record_list *line,
                        struct record_list *back);
 
 /* A record that waited in line goes back undone; what was held of its group

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "handler/handler.h"
 #include "poller/flow.h"
+#include "poller/gate.h"
 #include "poller/queue_flow.h"
 #include "poller/response.h"
 #include "poller/shard_flow.h"
@@ -16,6 +17,7 @@
 
 struct pipeline {
     struct flow *flow; // owned
+    struct gate gate;
 };
 
 static struct flow *create_flow(const struct pipeline_options *options)
@@ -38,7 +40,7 @@ struct pipeline *pipeline_create(const struct pipeline_options *options)
     flow->options.window = NULL;
     flow->typical_bytes = PIPELINE_FIRST_GUESS_BYTES;
     flow->last_discard = &flow->discards;
-    flow->counts.lag_ms = -1;
+    gate_init(&pipeline->gate, options);
     pipeline->flow = flow;
     return pipeline;
 }
@@ -63,10 +65,18 @@ void pipeline_set_concurrency(struct pipeline *pipeline, size_t concurrency)
         pipeline->flow->ops->set_concurrency(pipeline->flow, concurrency);
 }
 
+static bool is_queue(const struct pipeline *pipeline)
+{
+    return pipeline->flow->options.kind == PIPELINE_QUEUE;
+}
+
 size_t pipeline_room(const struct pipeline *pipeline)
 {
-    return pipeline->flow->stopped ? 0
-                                   : pipeline->flow->ops->room(pipeline->flow);
+    const struct flow *flow = pipeline->flow;
+    size_t room = flow->stopped ? 0 : flow->ops->room(flow);
+
+    return is_queue(pipeline) ? gate_room(&pipeline->gate, room, flow->now_ms)
+                              : room;
 }
 
 /* A moving average over the last few dozen. */
@@ -89,20 +99,38 @@ void pipeline_add(struct pipeline *pipeline, struct record *record,
         return;
     }
     learn_size(flow, record);
-    flow->ops->add(flow, record);
+    if (gate_admit(&pipeline->gate, now_ms))
+        flow->ops->add(flow, record);
+    else
+        settle_add(&flow->settle, record, SOURCE_RETURN);
 }
 
-static void count_started(struct flow *flow, const struct batch *batch)
+/* IteratorAge (lambda-esm.md section 7). Clocks of two machines may differ. */
+static void measure_lag(struct flow *flow, const struct batch *batch)
 {
-    const struct record *last;
+    const struct record *last = batch->records[batch->count - 1];
+    int64_t lag_ms = flow->now_ms + flow->wall_ahead_ms - last->arrived_at_ms;
+
+    if (last->arrived_at_ms > 0)
+        flow->counts.lag_ms = lag_ms > 0 ? lag_ms : 0;
+}
+
+/* A queue's records do not wait where none can start. */
+static void let_go(struct pipeline *pipeline)
+{
+    if (is_queue(pipeline))
+        pipeline->flow->ops->stop(pipeline->flow);
+}
+
+static void started(struct pipeline *pipeline, const struct batch *batch)
+{
+    struct flow *flow = pipeline->flow;
 
     flow->counts.dispatched += batch->count;
-    if (!batch->count)
-        return;
-    last = batch->records[batch->count - 1];
-    if (last->arrived_at_ms > 0)
-        flow->counts.lag_ms =
-            flow->now_ms + flow->wall_ahead_ms - last->arrived_at_ms;
+    if (batch->count)
+        measure_lag(flow, batch);
+    if (gate_started(&pipeline->gate, batch, flow->now_ms))
+        let_go(pipeline);
 }
 
 struct batch *pipeline_next_batch(struct pipeline *pipeline, int64_t now_ms)
@@ -112,26 +140,45 @@ struct batch *pipeline_next_batch(struct pipeline *pipeline, int64_t now_ms)
 
     flow->now_ms = now_ms;
     flow->ops->tick(flow);
-    if (flow->stopped)
+    if (flow->stopped || !gate_is_open(&pipeline->gate, now_ms))
         return NULL;
     batch = flow->ops->next_batch(flow);
     if (batch)
-        count_started(flow, batch);
+        started(pipeline, batch);
     return batch;
 }
 
 /* All records of an invocation that failed or whose response lists failures
  * (lambda-esm.md section 8). */
-static void count_finished(struct flow *flow, const struct batch *batch,
-                           const struct outcome *outcome,
-                           const struct response_verdict *verdict)
+static void count_failed(struct pipeline_counts *counts, size_t records,
+                         const struct outcome *outcome,
+                         const struct response_verdict *verdict)
 {
-    flow->counts.invalid_reports += verdict->is_invalid;
-    if (!verdict->all_failed && !verdict->failed_count)
-        return;
-    flow->counts.failed += batch->count;
-    if (outcome->kind == OUTCOME_TIMED_OUT)
-        flow->counts.failed_timed_out += batch->count;
+    if (verdict->is_invalid) {
+        counts->invalid_responses++;
+        counts->failed_response += records;
+    } else if (outcome->kind == OUTCOME_TIMED_OUT) {
+        counts->failed_timeout += records;
+    } else if (verdict->is_unhandled) {
+        counts->failed_error += records;
+    } else {
+        counts->failed_records += records;
+    }
+}
+
+/* What it says of the handler. */
+static void judge(struct pipeline *pipeline, const struct batch *batch,
+                  const struct outcome *outcome,
+                  const struct response_verdict *verdict)
+{
+    struct flow *flow = pipeline->flow;
+
+    if (verdict->all_failed || verdict->failed_count)
+        count_failed(&flow->counts, batch->count, outcome, verdict);
+    if (gate_finished(&pipeline->gate, batch, verdict, flow->now_ms)) {
+        flow->counts.breaker_opened++;
+        let_go(pipeline);
+    }
 }
 
 void pipeline_finish(struct pipeline *pipeline, struct batch *batch,
@@ -147,7 +194,7 @@ void pipeline_finish(struct pipeline *pipeline, struct batch *batch,
                       .wants_state = batch->window != NULL,
                   },
                   verdict);
-    count_finished(flow, batch, outcome, verdict);
+    judge(pipeline, batch, outcome, verdict);
     flow->ops->finish(flow, batch, verdict);
 }
 
@@ -176,7 +223,9 @@ static void count_discarded(struct flow *flow, const struct discard *discard,
 {
     size_t count = discard->batch->count;
 
-    if (is_reported)
+    if (discard->condition == DISCARD_FILTERED)
+        flow->counts.moved += is_reported ? count : 0;
+    else if (is_reported)
         flow->counts.reported += count;
     else if (discard->condition == DISCARD_ATTEMPTS)
         flow->counts.dropped_attempts += count;
@@ -224,14 +273,22 @@ void pipeline_counts(const struct pipeline *pipeline,
                      struct pipeline_counts *counts)
 {
     *counts = pipeline->flow->counts;
+    counts->breakers_open = pipeline->gate.breaker.is_open;
 }
 
 int64_t pipeline_deadline_ms(const struct pipeline *pipeline)
 {
     const struct flow *flow = pipeline->flow;
 
-    return flow->stopped ? CLOCK_NEVER
-                         : flow->ops->deadline_ms(flow, INT64_MIN);
+    int64_t deadline_ms;
+
+    if (flow->stopped)
+        return CLOCK_NEVER;
+    deadline_ms = flow->ops->deadline_ms(flow, gate_opens_ms(&pipeline->gate));
+    if (!is_queue(pipeline) || !flow->ops->room(flow))
+        return deadline_ms;
+    return clock_earlier(deadline_ms,
+                         gate_room_ms(&pipeline->gate, flow->now_ms));
 }
 
 void pipeline_stop(struct pipeline *pipeline)

@@ -32,6 +32,7 @@
 
 #include "base/bytes.h"
 #include "poller/batch.h"
+#include "poller/counts.h"
 #include "poller/settle.h"
 #include "poller/trigger_config.h"
 
@@ -64,6 +65,7 @@ struct pipeline_options {
     int64_t records_per_second; // 0: any
     int64_t breaker_failures;   // 0: none
     int64_t breaker_pause_ms;
+    bool gives_way;          // a queue: fewer batches at once while all fail
     enum pipeline_filtered { // a queue's records that do not match
         PIPELINE_FILTERED_DELETE,
         PIPELINE_FILTERED_LEAVE,
@@ -102,19 +104,6 @@ struct pipeline_checkpoint {
     struct bytes sequence; // as record/sequence.h writes it; empty: as before
     struct bytes window;   // a tumbling window that goes on, as text to be kept
                            // with it; empty: none is open
-};
-
-struct pipeline_counts { // since create; lambda-esm.md section 8, peers.md 4.3
-    uint64_t polled, filtered; // records
-    uint64_t dispatched;       // records sent to the handler, each time
-    uint64_t failed;           // records of invocations that failed or whose
-                               // response lists failures
-    uint64_t failed_timed_out; // of those
-    uint64_t dropped_attempts, dropped_age; // records given up unreported
-    uint64_t reported;        // records handed to the on-failure destination
-    uint64_t invalid_reports; // responses that broke the rules
-    int64_t lag_ms;           // IteratorAge: of the last batch; -1: none yet
-    bool breaker_is_open;
 };
 
 struct pipeline *pipeline_create(const struct pipeline_options *options);

@@ -5,16 +5,22 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "poller/batch.h"
+#include "poller/concurrency.h"
 #include "poller/flow.h"
 #include "poller/order.h"
 #include "poller/response.h"
 #include "poller/retry.h"
 #include "poller/window.h"
 
+// A delete takes so long, at the most, when all is well: with less visibility
+// left, the message may come again.
+#define QUEUE_DELETE_MS 1000
+
 struct queue_flow {
     struct flow flow; // first
     struct window window;
     struct order order;
+    struct concurrency concurrency;
     struct retry retry; // a pause, when batches cannot even start; and the
                         // delays of failed records
 };
@@ -37,7 +43,10 @@ static void queue_destroy(struct flow *flow)
 
 static void queue_set_concurrency(struct flow *flow, size_t concurrency)
 {
-    of(flow)->order.concurrency = concurrency;
+    struct queue_flow *queue = of(flow);
+
+    concurrency_set_most(&queue->concurrency, concurrency);
+    queue->order.concurrency = queue->concurrency.now;
 }
 
 static size_t waiting(const struct queue_flow *queue)
@@ -73,7 +82,7 @@ static void queue_add_filtered(struct flow *flow, struct record *record)
         settle_add(&flow->settle, record, SOURCE_DONE);
         break;
     case PIPELINE_FILTERED_LEAVE:
-        settle_add(&flow->settle, record, SOURCE_AGAIN);
+        settle_leave(&flow->settle, record);
         break;
     case PIPELINE_FILTERED_MOVE:
         batch = batch_create(1);
@@ -175,15 +184,51 @@ static enum source_verdict verdict_on(const struct response_verdict *verdict,
     return response_is_failed(verdict, index) ? SOURCE_AGAIN : SOURCE_DONE;
 }
 
+/* Behind a failed one of its group, none is done: they come again together. The
+ * group stays locked until the failed one is visible, so its delay is that of
+ * all, and theirs must not outlast it. */
+static enum source_verdict verdict_behind(const struct queue_flow *queue,
+                                          enum source_verdict verdict)
+{
+    if (verdict == SOURCE_RETURN || queue->flow.options.delay_failed)
+        return SOURCE_RETURN;
+    return SOURCE_AGAIN;
+}
+
+/* What is done, but whose delete may come too late, may come again. */
+static enum order_over over(const struct queue_flow *queue,
+                            const struct record *record,
+                            enum source_verdict verdict)
+{
+    if (verdict != SOURCE_DONE)
+        return ORDER_FAILED;
+    return record->visible_ms - QUEUE_DELETE_MS <= queue->flow.now_ms
+               ? ORDER_UNSURE
+               : ORDER_DONE;
+}
+
 static void finish_record(struct queue_flow *queue, struct record *record,
                           enum source_verdict verdict, struct record_list *line)
 {
     struct record_list back = {0};
 
-    order_record_over(&queue->order, record, verdict == SOURCE_DONE, line,
+    if (queue->flow.options.fifo_failure == TRIGGER_FIFO_RELEASE_GROUP &&
+        order_has_failed(&queue->order, record))
+        verdict = verdict_behind(queue, verdict);
+    order_record_over(&queue->order, record, over(queue, record, verdict), line,
                       &back);
     flow_settle_list(&queue->flow, &back, SOURCE_RETURN);
     settle_add(&queue->flow.settle, record, verdict);
+}
+
+static void learn(struct queue_flow *queue,
+                  const struct response_verdict *verdict)
+{
+    if (verdict->is_unstarted)
+        return;
+    concurrency_finished(&queue->concurrency, verdict->all_failed,
+                         queue->order.running);
+    queue->order.concurrency = queue->concurrency.now;
 }
 
 /* Nothing runs and nothing can start: pause, and let others have what waits. */
@@ -200,6 +245,7 @@ static void queue_finish(struct flow *flow, struct batch *batch,
     struct record_list line = {0};
 
     order_batch_over(&queue->order);
+    learn(queue, verdict);
     for (size_t i = 0; i < batch->count; i++)
         finish_record(queue, batch->records[i], verdict_on(verdict, i), &line);
     window_put_back(&queue->window, &line);
@@ -213,8 +259,14 @@ static void queue_finish(struct flow *flow, struct batch *batch,
 static void queue_discarded(struct flow *flow, struct discard *discard,
                             bool is_done)
 {
-    flow_settle_batch(flow, discard->batch,
-                      is_done ? SOURCE_DONE : SOURCE_AGAIN);
+    struct batch *batch = discard->batch;
+
+    for (size_t i = 0; i < batch->count && !is_done; i++)
+        settle_leave(&flow->settle, batch->records[i]);
+    if (is_done)
+        flow_settle_batch(flow, batch, SOURCE_DONE);
+    else
+        free(batch);
 }
 
 /* When a batch may start; a pause that ends lets records in again, too. */
@@ -275,6 +327,8 @@ struct flow *queue_flow_create(const struct pipeline_options *options)
                                 });
     order_init(&queue->order, options->concurrency, options->by_group,
                options->seed);
+    concurrency_init(&queue->concurrency, options->concurrency,
+                     options->gives_way);
     retry_init(&queue->retry, options->backoff_base_ms,
                options->backoff_maximum_ms, options->seed);
     settle_init(&queue->flow.settle,

@@ -23,6 +23,11 @@ void settle_add(struct settle *settle, struct record *record,
     }
 }
 
+void settle_leave(struct settle *settle, struct record *record)
+{
+    record_list_add(&settle->left, record);
+}
+
 /* Tried once when it was received once: the first failure has attempt 0. */
 static int64_t delay_ms(struct settle *settle, const struct record *record)
 {
@@ -43,10 +48,13 @@ bool settle_next(struct settle *settle, struct settlement *settlement)
     else if ((record = record_list_take(&settle->again)))
         *settlement =
             (struct settlement){record, SOURCE_AGAIN, delay_ms(settle, record)};
+    else if ((record = record_list_take(&settle->left)))
+        *settlement = (struct settlement){record, SOURCE_AGAIN, -1};
     return record != NULL;
 }
 
 bool settle_is_empty(const struct settle *settle)
 {
-    return !settle->done.count && !settle->again.count && !settle->back.count;
+    return !settle->done.count && !settle->again.count && !settle->back.count &&
+           !settle->left.count;
 }

@@ -24,12 +24,15 @@ struct settlement {
 
 struct settle {
     struct retry *delays; // borrowed; of SOURCE_AGAIN. NULL: leave it
-    struct record_list done, again, back; // owned
+    struct record_list done, again, back, left; // owned
 };
 
 void settle_init(struct settle *settle, struct retry *delays);
 void settle_add(struct settle *settle, struct record *record,
                 enum source_verdict verdict);
+
+/* SOURCE_AGAIN, whatever the delays: it comes with its visibility timeout. */
+void settle_leave(struct settle *settle, struct record *record);
 
 /* The next verdict to carry out. False: none waits. */
 bool settle_next(struct settle *settle, struct settlement *settlement);

@@ -55,6 +55,9 @@ static void random_options(struct pipeline_options *options)
         .backoff_base_ms = (int64_t)roll(500),
         .backoff_maximum_ms = 2000,
         .delay_failed = one_in(2),
+        .fifo_failure =
+            one_in(2) ? TRIGGER_FIFO_RELEASE_GROUP : TRIGGER_FIFO_LAMBDA,
+        .gives_way = one_in(2),
         .batch_time_ms = 1000,
         .seed = random_next(&chance),
     };
@@ -67,6 +70,7 @@ struct delivery {
     uint64_t arrival;
     bool started, succeeded, unstarted;
     bool overtakes; // one before it in its group went back: must not start
+    bool behind;    // a failed one of its group, in its batch
     struct delivery *next, **link; // of those inside
     struct bytes group;
 };
@@ -339,6 +343,20 @@ static void went_back(struct world *world, const struct delivery *delivery)
             d->overtakes = true;
 }
 
+/* One of its group, before it in its batch, failed. */
+static bool is_behind(const struct world *world, const struct batch *batch,
+                      size_t index)
+{
+    if (!world->options.by_group ||
+        world->options.fifo_failure != TRIGGER_FIFO_RELEASE_GROUP)
+        return false;
+    for (size_t i = 0; i < index; i++)
+        if (bytes_equal(batch->records[i]->key, batch->records[index]->key) &&
+            !delivery_of(batch->records[i])->succeeded)
+            return true;
+    return false;
+}
+
 static void finish_queue_batch(struct world *world, bool all_succeed)
 {
     bool failed[MESSAGES * 4];
@@ -352,8 +370,10 @@ static void finish_queue_batch(struct world *world, bool all_succeed)
         struct delivery *delivery = delivery_of(batch->records[i]);
 
         delivery->unstarted = outcome.kind == OUTCOME_UNSTARTED;
-        delivery->succeeded =
-            outcome.kind == OUTCOME_DONE && !(outcome.failed && failed[i]);
+        delivery->behind = is_behind(world, batch, i);
+        delivery->succeeded = outcome.kind == OUTCOME_DONE &&
+                              !(outcome.failed && failed[i]) &&
+                              !delivery->behind;
         if (delivery->succeeded)
             world->messages[delivery->message].succeeded = true;
         else if (world->options.by_group)
@@ -382,7 +402,8 @@ static void settle_message(struct world *world,
             message->visible_ms = world->now_ms + delay_ms;
         break;
     case SOURCE_RETURN:
-        assert_true(!delivery->started || delivery->unstarted);
+        assert_true(!delivery->started || delivery->unstarted ||
+                    (delivery->behind && world->options.delay_failed));
         if (!delivery->started)
             left_waiting(world, settlement->record);
         if (world->options.by_group)

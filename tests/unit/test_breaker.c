@@ -54,7 +54,7 @@ static void test_never_opens_without_a_limit(void **state)
     for (int i = 0; i < 100; i++)
         assert_false(fails(&breaker, 0));
     assert_true(breaker_allows(&breaker, 0));
-    assert_int_equal(breaker_due_ms(&breaker), CLOCK_NEVER);
+    assert_int_equal(breaker_due_ms(&breaker), INT64_MIN);
 }
 
 static void test_tries_exactly_one(void **state)

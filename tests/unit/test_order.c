@@ -18,7 +18,8 @@ static struct record *enter(struct order *order, const char *group)
 static void over(struct order *order, struct record *record, bool done,
                  struct record_list *line, struct record_list *back)
 {
-    order_record_over(order, record, done, line, back);
+    order_record_over(order, record, done ? ORDER_DONE : ORDER_FAILED, line,
+                      back);
     record_release(record);
 }
 
