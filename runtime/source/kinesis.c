@@ -25,9 +25,9 @@ static const struct kinesis_source *const_self_of(const struct source *source)
 
 struct shard_ahead kinesis_ahead(const struct kinesis_source *self)
 {
-    return (struct shard_ahead){.records = self->waiting.count,
-                                .bytes = self->waiting_bytes,
-                                .room = self->room};
+    return (struct shard_ahead){.records = self->inbox.waiting.count,
+                                .bytes = self->inbox.waiting_bytes,
+                                .room = self->inbox.room};
 }
 
 static void kinesis_poll(struct source *source, size_t room, int64_t now_ms)
@@ -35,7 +35,7 @@ static void kinesis_poll(struct source *source, size_t room, int64_t now_ms)
     struct kinesis_source *self = self_of(source);
     struct shard_ahead ahead;
 
-    self->room = room;
+    self->inbox.room = room;
     ahead = kinesis_ahead(self);
     if (!self->stopping)
         kinesis_send_next(self, &ahead, now_ms);
@@ -47,49 +47,18 @@ static void kinesis_reply(struct source *source, struct aws_reply *reply,
     kinesis_reply_take(self_of(source), reply, now_ms);
 }
 
-static size_t weight(const struct record *record)
-{
-    return sizeof(*record) + record->data.size + record->key.size;
-}
-
-static struct record *take_waiting(struct kinesis_source *self)
-{
-    struct record *record = record_list_take(&self->waiting);
-
-    if (record)
-        self->waiting_bytes -= weight(record);
-    return record;
-}
-
-// A page may hold more than the poller has room for: the rest waits here, where
-// it keeps the next page from being read.
 static struct record *kinesis_next(struct source *source)
 {
-    struct kinesis_source *self = self_of(source);
-    struct record *record = self->room ? take_waiting(self) : NULL;
-
-    if (!record)
-        return NULL;
-    self->room--;
-    self->out++;
-    return record;
+    return shard_inbox_next(&self_of(source)->inbox);
 }
 
-// The stream keeps its records: a verdict only frees memory here.
 static void kinesis_settle(struct source *source, struct record *record,
                            enum source_verdict verdict, int64_t delay_ms,
                            int64_t now_ms)
 {
-    struct kinesis_source *self = self_of(source);
-
     (void)delay_ms;
     (void)now_ms;
-    if (verdict == SOURCE_DONE)
-        self->counts.deleted++;
-    else
-        self->counts.returned++;
-    self->out--;
-    record_release(record);
+    shard_inbox_settle(&self_of(source)->inbox, record, verdict);
 }
 
 static int64_t kinesis_deadline_ms(const struct source *source)
@@ -99,7 +68,7 @@ static int64_t kinesis_deadline_ms(const struct source *source)
 
     if (self->stopping)
         return CLOCK_NEVER;
-    if (self->waiting.count && self->room)
+    if (shard_inbox_has_next(&self->inbox))
         return 0; // there is more to take, now
     return shard_reader_deadline_ms(&self->reader, &ahead);
 }
@@ -108,15 +77,11 @@ static int64_t kinesis_deadline_ms(const struct source *source)
 static void kinesis_stop(struct source *source)
 {
     struct kinesis_source *self = self_of(source);
-    struct record *record;
 
     if (self->stopping)
         return;
     self->stopping = true;
-    while ((record = take_waiting(self))) {
-        self->counts.returned++;
-        record_release(record);
-    }
+    shard_inbox_drop(&self->inbox);
     aws_client_cancel(self->client, self);
 }
 
@@ -125,14 +90,14 @@ static bool kinesis_is_idle(const struct source *source)
     const struct kinesis_source *self = const_self_of(source);
 
     return self->reader.in_flight == SHARD_CALL_NONE &&
-           self->waiting.count == 0 && self->out == 0;
+           shard_inbox_is_idle(&self->inbox);
 }
 
 static bool kinesis_is_ended(const struct source *source)
 {
     const struct kinesis_source *self = const_self_of(source);
 
-    return self->reader.ended && self->waiting.count == 0 && !self->stopping;
+    return self->reader.ended && !self->inbox.waiting.count && !self->stopping;
 }
 
 static const struct error *kinesis_failure(const struct source *source)
@@ -146,24 +111,19 @@ static const struct error *kinesis_failure(const struct source *source)
 static void kinesis_counts(const struct source *source,
                            struct source_counts *counts)
 {
-    *counts = const_self_of(source)->counts;
+    *counts = const_self_of(source)->inbox.counts;
 }
 
 static void kinesis_close(struct source *source)
 {
     struct kinesis_source *self = self_of(source);
-    struct record *record;
 
-    while ((record = take_waiting(self)))
-        record_release(record);
+    shard_inbox_drop(&self->inbox);
     chunk_spares_close(&self->spares);
     shard_reader_finish(&self->reader);
-    free(self->shards_token);
+    shard_look_reset(&self->look);
+    kinesis_origin_finish(&self->origin);
     free(self->stream);
-    free(self->shard);
-    free(self->arn);
-    free(self->region);
-    free(self->identity);
     free(self);
 }
 
@@ -183,44 +143,10 @@ static const struct source_ops kinesis_ops = {
     .close = kinesis_close,
 };
 
-static const char *partition_of(const char *region)
-{
-    if (!strncmp(region, "cn-", 3))
-        return "aws-cn";
-    return strncmp(region, "us-gov-", 7) != 0 ? "aws" : "aws-us-gov";
-}
-
-static void set_origin(struct kinesis_source *self,
-                       const struct kinesis_options *options)
-{
-    const char *region = aws_session_region(options->session);
-    const char *account = aws_session_account(options->session);
-    const char *partition = partition_of(region);
-
-    self->region = mem_strdup(region);
-    self->arn = options->arn
-                    ? mem_strdup(options->arn)
-                    : mem_printf("arn:%s:kinesis:%s:%s:stream/%s", partition,
-                                 region, account, options->stream);
-    self->identity =
-        mem_printf("arn:%s:iam::%s:role/pollard", partition, account);
-    self->origin = (struct record_origin){.kind = RECORD_KINESIS,
-                                          .arn = self->arn,
-                                          .region = self->region,
-                                          .shard = self->shard,
-                                          .identity = self->identity};
-}
-
-// AWS's own servers limit the calls on a shard, and end closed shards.
-static bool is_aws(const char *endpoint)
-{
-    return strstr(endpoint, ".amazonaws.com") || strstr(endpoint, ".api.aws");
-}
-
 static void start_reader(struct kinesis_source *self,
                          const struct kinesis_options *options)
 {
-    bool aws = is_aws(aws_session_endpoint(options->session, AWS_KINESIS));
+    bool aws = kinesis_is_aws(options);
 
     shard_reader_init(&self->reader, &(struct shard_reader_options){
                                          .start = options->start,
@@ -243,8 +169,7 @@ struct source *kinesis_open(const struct kinesis_options *options)
     self->log = *options->log;
     self->session = options->session;
     self->stream = mem_strdup(options->stream);
-    self->shard = mem_strdup(options->shard);
-    set_origin(self, options);
+    kinesis_origin_init(&self->origin, options);
     start_reader(self, options);
     return &self->source;
 }

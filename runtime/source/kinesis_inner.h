@@ -10,6 +10,9 @@
 
 #include "base/log.h"
 #include "record/record.h"
+#include "source/kinesis_origin.h"
+#include "source/shard_inbox.h"
+#include "source/shard_look.h"
 #include "source/shard_reader.h"
 #include "source/source.h"
 
@@ -26,25 +29,21 @@ struct kinesis_source {
     struct aws_client *client;   // borrowed
     const struct clock *clock;
     struct log log;
-    char *stream, *shard, *arn, *region, *identity; // owned
-    struct record_origin origin;                    // points at them
+    char *stream; // owned
+    struct kinesis_origin origin;
 
     // How the reading goes.
     struct shard_reader reader;
     bool asked_cbor;       // by the call in flight
     int64_t asked_wall_ms; // when the iterator in flight was asked for
-    char *shards_token;    // owned; the next page of the ListShards going on
-    size_t room; // records that the poller still takes, as of the last poll
+    struct shard_look look;
     bool stopping;
     bool was_ended; // said in the log
     struct log_repeat trouble;
 
     // What arrived.
-    struct record_list waiting;
-    size_t waiting_bytes;
+    struct shard_inbox inbox;
     struct chunk_spares spares; // open while it is behind
-    size_t out;                 // records that the poller has
-    struct source_counts counts;
 };
 
 /* What lies between the reader and the poller now. */

@@ -7,7 +7,6 @@
 #include "source/kinesis_inner.h"
 #include "source/kinesis_records.h"
 #include "source/shard_refusal.h"
-#include "source/kinesis_shards.h"
 
 #define TROUBLE_LOG_MS (60 * 1000)
 
@@ -26,11 +25,7 @@ static void take_page(struct kinesis_source *self, struct stream_page *page,
     if (!self->spares.open)
         chunk_spares_close(&self->spares);
     shard_reader_got_page(&self->reader, page, &ahead, now_ms);
-    for (size_t i = 0; i < page->count; i++)
-        record_list_add(&self->waiting, &page->chunk->records[i]);
-    self->waiting_bytes += page->bytes + page->count * sizeof(struct record);
-    self->counts.received += page->count;
-    page->chunk = NULL;
+    shard_inbox_put(&self->inbox, page);
 }
 
 // The server need not wait until we have read what it sent.
@@ -57,7 +52,7 @@ static bool read_page(struct kinesis_source *self, struct aws_reply *reply,
     struct kinesis_parse *parse = kinesis_parse_begin(
         &reply->body,
         &(struct kinesis_parse_options){.cbor = cbor,
-                                        .origin = &self->origin,
+                                        .origin = &self->origin.record,
                                         .received_ms = now_ms,
                                         .spares = &self->spares},
         &head);
@@ -88,28 +83,21 @@ static bool read_iterator(struct kinesis_source *self, struct aws_reply *reply,
     return iterator != NULL;
 }
 
-// One page of shards at a time, until ours is among them or there is no more.
 static bool read_shards(struct kinesis_source *self,
                         const struct aws_reply *reply, int64_t now_ms,
                         struct error *err)
 {
-    struct stream_shards shards = {0};
-    const struct stream_shard *shard;
-    char *next = NULL;
-    bool ok =
-        kinesis_shards_parse(buffer_bytes(&reply->body), &shards, &next, err);
+    enum shard_look_finding finding = shard_look_take(
+        &self->look, buffer_bytes(&reply->body), self->origin.shard, err);
 
-    shard = stream_shards_find(&shards, self->shard);
-    free(self->shards_token);
-    self->shards_token = shard ? NULL : next;
-    if (shard)
-        free(next);
-    if (ok && self->shards_token)
+    if (finding == SHARD_LOOK_FAILED)
+        return false;
+    if (finding == SHARD_LOOK_MORE)
         shard_reader_got_nothing(&self->reader);
-    else if (ok)
-        shard_reader_got_closed(&self->reader, shard && shard->closed, now_ms);
-    stream_shards_finish(&shards);
-    return ok;
+    else
+        shard_reader_got_closed(&self->reader, finding == SHARD_LOOK_CLOSED,
+                                now_ms);
+    return true;
 }
 
 static bool read_reply(struct kinesis_source *self, struct aws_reply *reply,
@@ -166,10 +154,8 @@ static void take_refusal(struct kinesis_source *self,
     enum shard_call call = self->reader.in_flight;
 
     shard_reader_got_refusal(&self->reader, refusal, now_ms);
-    if (call == SHARD_CALL_SHARDS) {
-        free(self->shards_token);
-        self->shards_token = NULL;
-    }
+    if (call == SHARD_CALL_SHARDS)
+        shard_look_reset(&self->look);
     // An iterator's expiry is the way of the world.
     if (strcmp(refusal->code, "ExpiredIteratorException") != 0)
         log_trouble(self, refusal->error, now_ms);

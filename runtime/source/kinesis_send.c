@@ -24,7 +24,7 @@ static void put_call(struct kinesis_source *self, enum shard_call call,
         request->operation = "GetShardIterator";
         self->asked_wall_ms = clock_wall_ms(self->clock);
         kinesis_put_iterator_call(&request->body, cbor, self->stream,
-                                  self->shard, &self->reader.start);
+                                  self->origin.shard, &self->reader.start);
         break;
     case SHARD_CALL_RECORDS:
         request->operation = "GetRecords";
@@ -35,8 +35,7 @@ static void put_call(struct kinesis_source *self, enum shard_call call,
     case SHARD_CALL_SHARDS:
         request->operation = "ListShards";
         request->protocol = AWS_JSON_11;
-        kinesis_put_shards_call(&request->body, self->stream,
-                                self->shards_token);
+        shard_look_put_call(&self->look, &request->body, self->stream);
         break;
     case SHARD_CALL_NONE:
         break;
