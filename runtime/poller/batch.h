@@ -22,11 +22,22 @@ struct batch {
     // A tumbling window's, whose last invocation has no records. Owned;
     // its state too. NULL: no window.
     struct event_window *window;
-    void *context; // the poller's own (its invocation)
+    void *context;      // the poller's own (its invocation)
+    struct batch *next; // of whatever list it is in
 };
 
 /* Empty, with room for so many records. Caller frees with free(3); the records
  * go with it. */
 struct batch *batch_create(size_t room);
+
+/* Its next record; there is room for it. */
+void batch_add(struct batch *batch, struct record *record);
+
+/* The first so many records are no longer in it. */
+void batch_cut(struct batch *batch, size_t count);
+
+/* The first so many records leave for a batch of their own, of the same lane
+ * and attempt. Caller frees. */
+struct batch *batch_split(struct batch *batch, size_t count);
 
 #endif

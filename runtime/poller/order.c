@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "poller/batch.h"
+#include "poller/key_hash.h"
 
 #define ORDER_FIRST_BUCKETS 16
 
@@ -37,16 +38,6 @@ void order_finish(struct order *order)
     free(order->buckets);
 }
 
-/* FNV-1a. */
-static uint64_t hash_key(uint64_t seed, struct bytes key)
-{
-    uint64_t hash = 0xcbf29ce484222325u ^ seed;
-
-    for (size_t i = 0; i < key.size; i++)
-        hash = (hash ^ (unsigned char)key.data[i]) * 0x100000001b3u;
-    return hash ^ (hash >> 32);
-}
-
 static struct order_group **bucket_of(const struct order *order, uint64_t hash)
 {
     return &order->buckets[hash & (order->bucket_count - 1)];
@@ -55,7 +46,7 @@ static struct order_group **bucket_of(const struct order *order, uint64_t hash)
 static struct order_group *find(const struct order *order,
                                 const struct record *record)
 {
-    uint64_t hash = hash_key(order->seed, record->key);
+    uint64_t hash = key_hash(order->seed, record->key);
     struct order_group *group = *bucket_of(order, hash);
 
     while (group && (group->hash != hash ||
@@ -93,7 +84,7 @@ static struct order_group *add(struct order *order, const struct record *record)
     if (order->group_count >= order->bucket_count)
         grow(order);
     group = mem_calloc(1, sizeof(*group) + record->key.size);
-    group->hash = hash_key(order->seed, record->key);
+    group->hash = key_hash(order->seed, record->key);
     group->key_size = record->key.size;
     memcpy(group->key, record->key.data, record->key.size);
     bucket = bucket_of(order, group->hash);
@@ -176,8 +167,7 @@ enum order_place order_place(struct order *order, struct batch *batch,
         group->batch = batch;
         group->running++;
     }
-    batch->records[batch->count++] = record;
-    batch->event_bytes += record->event_size;
+    batch_add(batch, record);
     return ORDER_START;
 }
 

@@ -294,11 +294,14 @@ int64_t pipeline_deadline_ms(const struct pipeline *pipeline)
 void pipeline_stop(struct pipeline *pipeline)
 {
     struct flow *flow = pipeline->flow;
+    struct discard *discard;
 
     if (flow->stopped)
         return;
     flow->stopped = true;
     flow->ops->stop(flow);
+    while ((discard = pipeline_next_discard(pipeline)))
+        pipeline_discard_failed(pipeline, discard);
 }
 
 size_t pipeline_running(const struct pipeline *pipeline)

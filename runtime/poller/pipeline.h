@@ -171,8 +171,9 @@ void pipeline_counts(const struct pipeline *pipeline,
 /* When something may change by time alone: a window closes, a backoff ends. */
 int64_t pipeline_deadline_ms(const struct pipeline *pipeline);
 
-/* Start nothing more: what has not started becomes SOURCE_RETURN settlements.
- */
+/* Start nothing more: what has not started becomes SOURCE_RETURN settlements,
+ * and discards that nobody took stay unhandled. A batch that still runs may yet
+ * become a discard. */
 void pipeline_stop(struct pipeline *pipeline);
 
 size_t pipeline_running(const struct pipeline *pipeline);

@@ -86,8 +86,7 @@ static void queue_add_filtered(struct flow *flow, struct record *record)
         break;
     case PIPELINE_FILTERED_MOVE:
         batch = batch_create(1);
-        batch->records[batch->count++] = record;
-        batch->event_bytes = record->event_size;
+        batch_add(batch, record);
         flow_discard(flow, batch, DISCARD_FILTERED, false);
         break;
     }

@@ -6,22 +6,26 @@
 #include "base/mem.h"
 #include "poller/batch.h"
 #include "poller/flow.h"
+#include "poller/key_hash.h"
+#include "poller/ledger.h"
 #include "poller/response.h"
-#include "poller/retry.h"
-#include "poller/window.h"
+#include "poller/shard_lane.h"
 
-// A shard reads ahead so many records even of small batches: they do not age in
-// a buffer, and only 5 reads a second are allowed.
+// A shard reads ahead so many records for each lane, even of small batches:
+// they do not age in a buffer, and only 5 reads a second are allowed. One read
+// brings no more than the other.
 #define SHARD_READ_AHEAD 2000
+#define SHARD_READ_MOST 10000
+// A window closes so long before its first record is too old.
+#define SHARD_SPARE_AGE_MS 1000
 
 struct shard_flow {
     struct flow flow; // first
-    struct window window;
-    struct retry retry;
-    size_t running;
-    struct batch *again; // owned; to be tried again
-    struct buffer checkpoint;
-    bool moved; // since it was asked for
+    struct ledger ledger;
+    size_t running;   // batches
+    size_t lane_next; // to be asked for a batch
+    size_t lane_count;
+    struct shard_lane lanes[];
 };
 
 static struct shard_flow *of(struct flow *flow)
@@ -36,193 +40,385 @@ static const struct shard_flow *of_const(const struct flow *flow)
 
 static void shard_destroy(struct flow *flow)
 {
-    buffer_finish(&of(flow)->checkpoint);
+    ledger_finish(&of(flow)->ledger);
     free(flow);
 }
 
-static size_t waiting(const struct shard_flow *shard)
-{
-    return shard->window.waiting.count +
-           (shard->again ? shard->again->count : 0);
-}
+// ---- Records in ----
 
-static size_t waiting_bytes(const struct shard_flow *shard)
+static struct shard_lane *lane_of(struct shard_flow *shard,
+                                  const struct record *record)
 {
-    return shard->window.bytes + (shard->again ? shard->again->event_bytes : 0);
-}
+    size_t index = 0;
 
-/* Two batches' worth at the most, asked for when one is left, so that reads
- * stay large. */
-static size_t shard_room(const struct flow *flow)
-{
-    const struct shard_flow *shard = of_const(flow);
-    size_t payload = flow->options.payload_limit;
-    size_t most = 2 * flow->options.batch_size;
-
-    if (most < SHARD_READ_AHEAD)
-        most = SHARD_READ_AHEAD;
-    if (waiting(shard) > most / 2 || waiting_bytes(shard) > payload)
-        return 0;
-    return flow_room_within(flow, waiting(shard), waiting_bytes(shard), most,
-                            2 * payload);
+    if (shard->lane_count > 1)
+        index =
+            key_hash(shard->flow.options.seed, record->key) % shard->lane_count;
+    return &shard->lanes[index];
 }
 
 static void shard_add(struct flow *flow, struct record *record)
 {
-    window_add(&of(flow)->window, record, flow->now_ms);
-}
+    struct shard_flow *shard = of(flow);
 
-static void move_checkpoint(struct shard_flow *shard,
-                            const struct record *record)
-{
-    buffer_clear(&shard->checkpoint);
-    buffer_append_bytes(&shard->checkpoint, record->id);
-    shard->moved = true;
+    ledger_enter(&shard->ledger, record);
+    window_add(&lane_of(shard, record)->window, record, flow->now_ms);
 }
 
 static void shard_add_filtered(struct flow *flow, struct record *record)
 {
-    window_add(&of(flow)->window, record, flow->now_ms);
+    ledger_pass(&of(flow)->ledger, record);
+    settle_add(&flow->settle, record, SOURCE_DONE);
+}
+
+/* What waits, and of that what stuck lanes have. */
+struct load {
+    size_t count, bytes;
+    size_t stuck_count, stuck_bytes;
+};
+
+static void add_load(const struct shard_lane *lane, struct load *load)
+{
+    size_t count = shard_lane_count(lane);
+    size_t bytes = shard_lane_bytes(lane);
+
+    load->count += count;
+    load->bytes += bytes;
+    if (shard_lane_is_stuck(lane)) {
+        load->stuck_count += count;
+        load->stuck_bytes += bytes;
+    }
+}
+
+/* A batch for each lane and one more, or what the lanes read ahead. */
+static size_t most_records(const struct shard_flow *shard)
+{
+    size_t batches = (shard->lane_count + 1) * shard->flow.options.batch_size;
+    size_t ahead = shard->lane_count * SHARD_READ_AHEAD;
+
+    if (ahead > SHARD_READ_MOST)
+        ahead = SHARD_READ_MOST;
+    return batches > ahead ? batches : ahead;
+}
+
+/* Is less than half of it left, but for what the stuck ones have? */
+static bool is_low(size_t have, size_t stuck, size_t most)
+{
+    return stuck < most && have - stuck <= (most - stuck) / 2;
+}
+
+/* Asked for when half of it is free, so that reads stay large. */
+static size_t shard_room(const struct flow *flow)
+{
+    const struct shard_flow *shard = of_const(flow);
+    size_t records = most_records(shard);
+    size_t bytes = (shard->lane_count + 1) * flow->options.payload_limit;
+    struct load load = {0};
+
+    for (size_t i = 0; i < shard->lane_count; i++)
+        add_load(&shard->lanes[i], &load);
+    if (!is_low(load.count, load.stuck_count, records) ||
+        !is_low(load.bytes, load.stuck_bytes, bytes))
+        return 0;
+    return flow_room_within(flow, load.count, load.bytes, records, bytes);
+}
+
+// ---- Too old ----
+
+/* On the monotonic clock. A record that does not say when it arrived has no
+ * age. */
+static int64_t expires_ms(const struct shard_flow *shard,
+                          const struct record *record)
+{
+    int64_t age_ms = shard->flow.options.maximum_age_ms;
+
+    if (age_ms < 0 || record->arrived_at_ms <= 0)
+        return CLOCK_NEVER;
+    return record->arrived_at_ms + age_ms - shard->flow.wall_ahead_ms;
+}
+
+static int64_t batch_expires_ms(const struct shard_flow *shard,
+                                const struct batch *batch)
+{
+    return batch->count ? expires_ms(shard, batch->records[0]) : CLOCK_NEVER;
+}
+
+static size_t expired_prefix(const struct shard_flow *shard,
+                             const struct batch *batch)
+{
+    size_t count = 0;
+
+    if (shard->flow.options.maximum_age_ms < 0)
+        return 0;
+    while (count < batch->count &&
+           expires_ms(shard, batch->records[count]) <= shard->flow.now_ms)
+        count++;
+    return count;
+}
+
+static void discard(struct shard_flow *shard, struct shard_lane *lane,
+                    struct batch *batch, enum discard_condition condition,
+                    bool is_unhandled)
+{
+    lane->is_out = true;
+    flow_discard(&shard->flow, batch, condition, is_unhandled);
+}
+
+/* Discard what is too old of what a lane would try next. */
+static void expire(struct shard_flow *shard, struct shard_lane *lane)
+{
+    size_t count = lane->again ? expired_prefix(shard, lane->again) : 0;
+    struct batch *batch;
+
+    if (!count)
+        return;
+    batch = shard_lane_pop(lane);
+    if (count < batch->count) {
+        struct batch *old = batch_split(batch, count);
+
+        shard_lane_push(lane, batch);
+        batch = old;
+    }
+    discard(shard, lane, batch, DISCARD_AGE, false);
 }
 
 static void shard_tick(struct flow *flow)
 {
-    (void)flow;
+    struct shard_flow *shard = of(flow);
+
+    for (size_t i = 0; i < shard->lane_count && !flow->stopped; i++)
+        if (!shard->lanes[i].is_out)
+            expire(shard, &shard->lanes[i]);
 }
 
-static struct batch *form_batch(struct shard_flow *shard)
+// ---- Batches out ----
+
+/* When the line's front goes. */
+static int64_t line_closes_ms(const struct shard_flow *shard,
+                              const struct shard_lane *lane)
 {
-    struct batch *batch = batch_create(shard->window.front_count);
+    const struct record *first = lane->window.waiting.first;
 
-    while (window_fits(&shard->window, batch)) {
-        struct record *record = window_take(&shard->window);
+    if (!first)
+        return CLOCK_NEVER;
+    return clock_earlier(window_closes_ms(&lane->window),
+                         expires_ms(shard, first) - SHARD_SPARE_AGE_MS);
+}
 
-        batch->records[batch->count++] = record;
-        batch->event_bytes += record->event_size;
+/* The batch that a lane may start now, or NULL. */
+static struct batch *start_lane(struct shard_flow *shard,
+                                struct shard_lane *lane)
+{
+    int64_t now_ms = shard->flow.now_ms;
+
+    if (lane->is_out || !retry_is_due(&lane->retry, now_ms))
+        return NULL;
+    if (!lane->again && line_closes_ms(shard, lane) <= now_ms) {
+        shard_lane_push(lane, shard_lane_form(lane));
+        expire(shard, lane);
     }
-    return batch;
-}
-
-static struct batch *take_again(struct shard_flow *shard)
-{
-    struct batch *batch = shard->again;
-
-    shard->again = NULL;
-    return batch;
+    return lane->is_out ? NULL : shard_lane_pop(lane);
 }
 
 static struct batch *shard_next_batch(struct flow *flow)
 {
     struct shard_flow *shard = of(flow);
-    struct batch *batch = NULL;
 
-    if (shard->running || !retry_is_due(&shard->retry, flow->now_ms))
-        return NULL;
-    if (shard->again)
-        batch = take_again(shard);
-    else if (window_is_due(&shard->window, flow->now_ms))
-        batch = form_batch(shard);
-    shard->running += batch != NULL;
-    return batch;
+    for (size_t i = 0; i < shard->lane_count; i++) {
+        struct shard_lane *lane = &shard->lanes[shard->lane_next];
+        struct batch *batch = start_lane(shard, lane);
+
+        shard->lane_next = (shard->lane_next + 1) % shard->lane_count;
+        if (batch) {
+            lane->is_out = true;
+            shard->running++;
+            return batch;
+        }
+    }
+    return NULL;
 }
 
-static void cut_front(struct batch *batch, size_t count)
+// ---- Outcomes ----
+
+static void done(struct shard_flow *shard, struct record *record)
+{
+    ledger_done(&shard->ledger, record);
+    settle_add(&shard->flow.settle, record, SOURCE_DONE);
+}
+
+/* It leaves unhandled: we stop. */
+static void leave(struct shard_flow *shard, struct record *record,
+                  enum source_verdict verdict)
+{
+    ledger_leave(&shard->ledger, record);
+    settle_add(&shard->flow.settle, record, verdict);
+}
+
+static void leave_batch(struct shard_flow *shard, struct batch *batch,
+                        enum source_verdict verdict)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        leave(shard, batch->records[i], verdict);
+    free(batch);
+}
+
+static void try_again(struct shard_flow *shard, struct shard_lane *lane,
+                      struct batch *batch)
+{
+    if (shard->flow.stopped)
+        leave_batch(shard, batch, SOURCE_AGAIN);
+    else
+        shard_lane_push(lane, batch);
+}
+
+static void split(struct shard_flow *shard, struct shard_lane *lane,
+                  struct batch *batch)
+{
+    struct batch *front = batch_split(batch, batch->count / 2);
+
+    try_again(shard, lane, batch);
+    try_again(shard, lane, front);
+    shard_lane_split(lane, shard->flow.now_ms);
+}
+
+static bool is_exhausted(const struct shard_flow *shard,
+                         const struct batch *batch)
+{
+    int64_t most = shard->flow.options.maximum_attempts;
+
+    return most >= 0 && batch->attempt > most;
+}
+
+/* Nothing of it was done. */
+static void failed(struct shard_flow *shard, struct shard_lane *lane,
+                   struct batch *batch, const struct response_verdict *verdict)
+{
+    if (verdict->all_failed && shard->flow.options.bisects &&
+        batch->count > 1) {
+        split(shard, lane, batch);
+        return;
+    }
+    batch->attempt++;
+    if (is_exhausted(shard, batch)) {
+        discard(shard, lane, batch, DISCARD_ATTEMPTS, verdict->is_unhandled);
+        return;
+    }
+    shard_lane_failed(lane, shard->flow.now_ms);
+    try_again(shard, lane, batch);
+}
+
+/* The front of a batch is done: what is left of it is a fresh one. */
+static void got_on(struct shard_flow *shard, struct shard_lane *lane,
+                   struct batch *batch, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        batch->event_bytes -= batch->records[i]->event_size;
-    batch->records += count;
-    batch->count -= count;
-}
-
-/* The rest of a batch that got on counts as a fresh one (lambda-esm.md section
- * 3.3); one that never ran has used up no attempt. */
-static void try_again(struct shard_flow *shard, struct batch *batch,
-                      size_t done, bool is_unstarted)
-{
-    cut_front(batch, done);
-    if (done) {
-        batch->attempt = 0;
-        retry_got_on(&shard->retry);
-    } else if (!is_unstarted) {
-        batch->attempt++;
+        done(shard, batch->records[i]);
+    shard_lane_got_on(lane);
+    if (count == batch->count) {
+        free(batch);
+        return;
     }
-    retry_failed(&shard->retry, shard->flow.now_ms);
-    shard->again = batch;
-}
-
-static size_t done_prefix(const struct response_verdict *verdict,
-                          const struct batch *batch)
-{
-    return verdict->is_unstarted ? 0
-                                 : response_done_prefix(verdict, batch->count);
+    batch_cut(batch, count);
+    batch->attempt = 0;
+    shard_lane_failed(lane, shard->flow.now_ms);
+    try_again(shard, lane, batch);
 }
 
 static void shard_finish(struct flow *flow, struct batch *batch,
                          const struct response_verdict *verdict)
 {
     struct shard_flow *shard = of(flow);
-    size_t done = done_prefix(verdict, batch);
+    struct shard_lane *lane = &shard->lanes[batch->lane];
+    size_t count = batch->count;
+    size_t done_count = response_done_prefix(verdict, count);
 
     shard->running--;
-    for (size_t i = 0; i < done; i++)
-        settle_add(&flow->settle, batch->records[i], SOURCE_DONE);
-    if (done)
-        move_checkpoint(shard, batch->records[done - 1]);
-    if (done == batch->count) {
-        retry_got_on(&shard->retry);
-        free(batch);
-    } else if (flow->stopped) {
-        cut_front(batch, done);
-        flow_settle_batch(flow, batch, SOURCE_AGAIN);
+    lane->is_out = false;
+    if (verdict->is_unstarted) {
+        shard_lane_failed(lane, flow->now_ms);
+        try_again(shard, lane, batch);
+    } else if (done_count || (!count && !verdict->all_failed)) {
+        got_on(shard, lane, batch, done_count);
     } else {
-        try_again(shard, batch, done, verdict->is_unstarted);
+        failed(shard, lane, batch, verdict);
     }
-    window_reopen(&shard->window, flow->now_ms);
+    window_reopen(&lane->window, flow->now_ms);
 }
 
-static void shard_discarded(struct flow *flow, struct discard *discard,
+static void shard_discarded(struct flow *flow, struct discard *discarded,
                             bool is_done)
 {
-    flow_settle_batch(flow, discard->batch,
-                      is_done ? SOURCE_DONE : SOURCE_AGAIN);
+    struct shard_flow *shard = of(flow);
+    struct batch *batch = discarded->batch;
+    struct shard_lane *lane = &shard->lanes[batch->lane];
+
+    lane->is_out = false;
+    if (!is_done) {
+        leave_batch(shard, batch, SOURCE_AGAIN);
+        return;
+    }
+    for (size_t i = 0; i < batch->count; i++)
+        done(shard, batch->records[i]);
+    free(batch);
+    shard_lane_got_on(lane);
 }
 
 static bool shard_checkpoint(struct flow *flow,
                              struct pipeline_checkpoint *checkpoint)
 {
-    struct shard_flow *shard = of(flow);
+    *checkpoint = (struct pipeline_checkpoint){0};
+    return ledger_checkpoint(&of(flow)->ledger, &checkpoint->sequence);
+}
 
-    if (!shard->moved)
-        return false;
-    shard->moved = false;
-    *checkpoint = (struct pipeline_checkpoint){
-        .sequence = buffer_bytes(&shard->checkpoint)};
-    return true;
+// ---- Time, stop ----
+
+static int64_t lane_deadline_ms(const struct shard_flow *shard,
+                                const struct shard_lane *lane, int64_t opens_ms)
+{
+    int64_t starts_ms, old_ms;
+
+    if (lane->is_out)
+        return CLOCK_NEVER;
+    if (lane->again) {
+        starts_ms = lane->retry.due_ms;
+        old_ms = batch_expires_ms(shard, lane->again);
+    } else {
+        starts_ms = line_closes_ms(shard, lane);
+        if (starts_ms < lane->retry.due_ms)
+            starts_ms = lane->retry.due_ms;
+        old_ms = CLOCK_NEVER;
+    }
+    return clock_earlier(old_ms, starts_ms > opens_ms ? starts_ms : opens_ms);
 }
 
 static int64_t shard_deadline_ms(const struct flow *flow, int64_t opens_ms)
 {
     const struct shard_flow *shard = of_const(flow);
-    int64_t starts_ms;
+    int64_t deadline_ms = CLOCK_NEVER;
 
-    if (shard->running)
-        return CLOCK_NEVER;
-    if (shard->again || !retry_is_due(&shard->retry, flow->now_ms))
-        starts_ms = shard->retry.due_ms;
-    else
-        starts_ms = window_closes_ms(&shard->window);
-    return starts_ms > opens_ms ? starts_ms : opens_ms;
+    for (size_t i = 0; i < shard->lane_count; i++)
+        deadline_ms = clock_earlier(
+            deadline_ms, lane_deadline_ms(shard, &shard->lanes[i], opens_ms));
+    return deadline_ms;
+}
+
+static void stop_lane(struct shard_flow *shard, struct shard_lane *lane)
+{
+    struct record *record;
+    struct batch *batch;
+
+    while ((record = window_take(&lane->window)))
+        leave(shard, record, SOURCE_RETURN);
+    while ((batch = shard_lane_pop(lane)))
+        leave_batch(shard, batch, SOURCE_RETURN);
 }
 
 static void shard_stop(struct flow *flow)
 {
     struct shard_flow *shard = of(flow);
-    struct record *record;
 
-    while ((record = window_take(&shard->window)))
-        settle_add(&flow->settle, record, SOURCE_RETURN);
-    if (shard->again)
-        flow_settle_batch(flow, take_again(shard), SOURCE_RETURN);
+    for (size_t i = 0; i < shard->lane_count; i++)
+        stop_lane(shard, &shard->lanes[i]);
 }
 
 static size_t shard_running(const struct flow *flow)
@@ -232,7 +428,7 @@ static size_t shard_running(const struct flow *flow)
 
 static bool shard_is_empty(const struct flow *flow)
 {
-    return !waiting(of_const(flow)) && !shard_running(flow);
+    return !of_const(flow)->ledger.count && !of_const(flow)->running;
 }
 
 static const struct flow_ops shard_flow_ops = {
@@ -253,18 +449,24 @@ static const struct flow_ops shard_flow_ops = {
 
 struct flow *shard_flow_create(const struct pipeline_options *options)
 {
-    struct shard_flow *shard = mem_calloc(1, sizeof(*shard));
+    size_t lanes = options->lanes ? options->lanes : 1;
+    struct shard_flow *shard =
+        mem_calloc(1, sizeof(*shard) + lanes * sizeof(struct shard_lane));
+    struct window_options line = {
+        .batch_size = options->batch_size,
+        .payload_limit = options->payload_limit,
+        .length_ms = options->window_ms,
+        .reopens = true,
+    };
+    struct retry retry;
 
     shard->flow.ops = &shard_flow_ops;
-    buffer_init(&shard->checkpoint, 4096);
-    window_init(&shard->window, &(struct window_options){
-                                    .batch_size = options->batch_size,
-                                    .payload_limit = options->payload_limit,
-                                    .length_ms = options->window_ms,
-                                    .reopens = true,
-                                });
-    retry_init(&shard->retry, options->backoff_base_ms,
-               options->backoff_maximum_ms, options->seed);
+    ledger_init(&shard->ledger);
     settle_init(&shard->flow.settle, NULL);
+    retry_init(&retry, options->backoff_base_ms, options->backoff_maximum_ms,
+               options->seed);
+    shard->lane_count = lanes;
+    for (size_t i = 0; i < lanes; i++)
+        shard_lane_init(&shard->lanes[i], (unsigned)i, &line, &retry);
     return &shard->flow;
 }

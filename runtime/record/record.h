@@ -37,6 +37,14 @@ struct record_origin {
     const char *identity; // Kinesis: invokeIdentityArn
 };
 
+/* A stream record's place among those of its shard that are not handled; the
+ * ledger's (poller/ledger.h). */
+struct record_place {
+    struct record *before, *after;
+    struct ledger_text *handled_to; // owned by the ledger
+    bool is_end;
+};
+
 struct record {
     const struct record_origin *origin; // borrowed from the source
     struct bytes id;                    // message id, or sequence number
@@ -73,6 +81,7 @@ struct record {
 
     struct chunk *chunk;
     struct record *next; // of whatever list it is in
+    struct record_place place;
 };
 
 struct record_list {

@@ -59,6 +59,8 @@ static void random_options(struct pipeline_options *options)
             one_in(2) ? TRIGGER_FIFO_RELEASE_GROUP : TRIGGER_FIFO_LAMBDA,
         .gives_way = one_in(2),
         .batch_time_ms = 1000,
+        .maximum_attempts = -1,
+        .maximum_age_ms = -1,
         .seed = random_next(&chance),
     };
 }

@@ -39,6 +39,9 @@ struct record *record_make(const struct record_spec *spec)
     record->received_ms = spec->received_ms;
     record->visible_ms = spec->visible_ms ? spec->visible_ms : CLOCK_NEVER;
     record->event_size = spec->event_size ? spec->event_size : 100;
+    record->arrived_at_ms = spec->arrived_at_ms;
+    record->sub = spec->sub;
+    record->is_last_sub = spec->is_last_sub;
     record->receive_count = spec->receive_count ? spec->receive_count : 1;
     return record;
 }

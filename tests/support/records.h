@@ -17,6 +17,9 @@ struct record_spec {
     int64_t visible_ms;  // 0: CLOCK_NEVER
     uint32_t event_size; // 0: 100
     uint32_t receive_count;
+    int64_t arrived_at_ms;
+    uint32_t sub; // of an aggregated record
+    bool is_last_sub;
     const struct record_origin *origin;
 };
 

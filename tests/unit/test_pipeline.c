@@ -23,6 +23,9 @@
  *   room:5         so many may come     due:500    something happens in 500 ms
  *   never_due      nothing by time      attempt:a1 a's batch is a second try
  */
+#define SHARD \
+    .kind = PIPELINE_SHARD, .maximum_attempts = -1, .maximum_age_ms = -1
+
 static struct pipeline_case {
     const char *name;
     struct pipeline_options options;
@@ -144,43 +147,41 @@ static struct pipeline_case {
 
     // Shards.
     {"shard: one batch at a time, checkpoint behind it",
-     {.kind = PIPELINE_SHARD, .batch_size = 2, .concurrency = 9},
+     {SHARD, .batch_size = 2, .concurrency = 9},
      .story = "add:abcd batch:ab wait ok:ab checkpoint:b checkpoint done:ab "
               "batch:cd ok:cd checkpoint:d done:cd none"},
     {"shard: a failed batch blocks it and comes again whole",
-     {.kind = PIPELINE_SHARD, .batch_size = 2, .backoff_base_ms = 0},
+     {SHARD, .batch_size = 2, .backoff_base_ms = 0},
      .story = "add:abcd batch:ab attempt:a0 fail:ab checkpoint none batch:ab "
               "attempt:a1 late:ab batch:ab attempt:a2 ok:ab checkpoint:b "
               "done:ab batch:cd attempt:c0 ok:cd checkpoint:d done:cd"},
     {"shard: checkpoint before the lowest failed, the rest comes again",
-     {.kind = PIPELINE_SHARD, .batch_size = 5},
+     {SHARD, .batch_size = 5},
      .story = "add:abcdefg batch:abcde part:abcde/ce checkpoint:b done:ab "
               "none batch:cde attempt:c0 part:cde/c checkpoint none "
               "batch:cde attempt:c1 ok:cde checkpoint:e done:cde batch:fg "
               "ok:fg checkpoint:g done:fg"},
     {"shard: what could not start comes again, and was no attempt",
-     {.kind = PIPELINE_SHARD, .batch_size = 2},
+     {SHARD, .batch_size = 2},
      .story = "add:ab batch:ab never:ab none batch:ab attempt:a0 ok:ab "
               "checkpoint:b done:ab"},
     {"shard: a window opens when the batch before it is over",
-     {.kind = PIPELINE_SHARD, .batch_size = 3, .window_ms = 1000},
+     {SHARD, .batch_size = 3, .window_ms = 1000},
      .story = "add:a +1000 batch:a add:b +5000 wait ok:a checkpoint:a done:a "
               "wait due:1000 +999 wait +1 batch:b ok:b checkpoint:b"},
     {"shard: reads ahead while one runs, within bounds",
-     {.kind = PIPELINE_SHARD,
-      .batch_size = 2000,
-      .payload_limit = 1024 * 1024 * 6},
+     {SHARD, .batch_size = 2000, .payload_limit = 1024 * 1024 * 6},
      .size = 1024,
      .story = "room:4000 add:a room:3999 batch:a room:4000 ok:a checkpoint:a"},
     {"shard: reads ahead no more bytes than two batches may have",
-     {.kind = PIPELINE_SHARD, .batch_size = 10, .payload_limit = 1024 * 10},
+     {SHARD, .batch_size = 10, .payload_limit = 1024 * 10},
      .size = 1024,
      .story = "room:20 add:abcdefghij room:10 add:k room:0"},
     {"shard: stop gives back what waits and what would come again",
-     {.kind = PIPELINE_SHARD, .batch_size = 2},
+     {SHARD, .batch_size = 2},
      .story = "add:abc batch:ab fail:ab stop back:cab none wait"},
     {"shard: failed during a stop is given up, its front kept",
-     {.kind = PIPELINE_SHARD, .batch_size = 3},
+     {SHARD, .batch_size = 3},
      .story = "add:abc batch:abc stop part:abc/b checkpoint:a done:a again:bc "
               "none"},
 };
@@ -414,7 +415,7 @@ static void test_a_failed_shard_waits_for_its_backoff(void **state)
                           .now_ms = 1000,
                           .pipeline =
                               pipeline_create(&(struct pipeline_options){
-                                  .kind = PIPELINE_SHARD,
+                                  SHARD,
                                   .batch_size = 2,
                                   .payload_limit = EVENT_LIMIT,
                                   .backoff_base_ms = 1000,
