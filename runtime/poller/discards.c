@@ -117,15 +117,16 @@ static void say(const struct discards *discards, const struct discard *discard,
         return;
     first = batch->records[0];
     last = batch->records[batch->count - 1];
-    log_warn(discards->options.log, "records.discarded",
-             LOG_STR("condition",
-                     failure_condition_name(condition_of(discard))),
-             LOG_INT("records", batch->count), LOG_BYTES("first", first->id),
-             LOG_BYTES("last", last->id),
-             LOG_INT("invocations", discard->invoke_count),
-             LOG_STR("reported", is_reported ? "yes" : "no: lost, there is no "
-                                                       "on_failure "
-                                                       "destination"));
+    log_warn(
+        discards->options.log, "records.discarded",
+        LOG_STR("condition", failure_condition_name(condition_of(discard))),
+        LOG_INT("records", batch->count), LOG_BYTES("first", first->id),
+        LOG_BYTES("last", last->id),
+        LOG_INT("invocations", discard->invoke_count),
+        LOG_STR("reported", is_reported ? "yes"
+                                        : "no: lost, there is no "
+                                          "on_failure "
+                                          "destination"));
 }
 
 static void over(struct discards *discards, struct discard *discard,
