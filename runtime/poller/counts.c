@@ -24,5 +24,5 @@ void pipeline_counts_add(struct pipeline_counts *sum,
 void pipeline_counts_end(struct pipeline_counts *counts)
 {
     counts->breakers_open = 0;
-    counts->lag_ms = -1;
+    counts->lag_ms = 0;
 }

@@ -33,7 +33,7 @@ struct pipeline_counts {
     // As things stand; none of it of a poller that ended.
     uint64_t breakers_open;
     int64_t lag_ms; // IteratorAge: from the arrival of the last record of the
-                    // last batch until it was sent; -1: none was
+                    // last batch until it was sent; 0 also when none was
 };
 
 /* Of several pollers: sums, and the longest lag. */

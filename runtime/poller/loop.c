@@ -164,14 +164,38 @@ static void note_ending(struct loop *loop, struct ending *ending,
         log_failure(loop, ending, now_ms);
 }
 
+static bool is_paused(const struct loop *loop)
+{
+    struct pipeline_counts counts;
+
+    pipeline_counts(loop->pipeline, &counts);
+    return counts.breakers_open > 0;
+}
+
+static void log_breaker(const struct loop *loop, bool was_paused)
+{
+    const struct trigger_config *trigger = loop->options.trigger;
+
+    if (is_paused(loop) == was_paused)
+        return;
+    if (was_paused)
+        log_info(loop->options.log, "breaker.closed");
+    else
+        log_warn(loop->options.log, "breaker.opened",
+                 LOG_INT("failures", trigger->circuit_breaker.failures),
+                 LOG_INT("pause_ms", trigger->circuit_breaker.pause_ms));
+}
+
 static void finish_batch(struct loop *loop, struct batch *batch,
                          const struct outcome *outcome, int64_t now_ms)
 {
     struct response_verdict verdict = {0};
     struct ending ending = {.records = batch->count, .attempt = batch->attempt};
+    bool was_paused = is_paused(loop);
 
     pipeline_finish(loop->pipeline, batch, outcome, now_ms, &verdict);
     note_ending(loop, &ending, outcome, &verdict, now_ms);
+    log_breaker(loop, was_paused);
     response_verdict_finish(&verdict);
     tell_checkpoint(loop);
 }
@@ -361,31 +385,45 @@ enum poller_end loop_end(const struct loop *loop, struct error *err)
     return loop->end;
 }
 
-/* A queue's messages that nobody settled: on a forced end whatever is out and
- * whatever was not sent yet. */
-static uint64_t abandoned(const struct loop *loop,
+/* Records that nobody settled yet. */
+static uint64_t unsettled(const struct loop *loop,
                           const struct source_counts *counts)
 {
+    uint64_t received = counts->received;
     uint64_t settled =
         counts->deleted + counts->returned + counts->left_hidden + loop->left;
 
-    if (!loop_is_over(loop) || loop->options.is_shard ||
-        counts->received < settled)
-        return 0;
-    return counts->received - settled;
+    if (loop->options.is_shard) {
+        received = loop->stats.records_received;
+        settled = loop->stats.records_done;
+    }
+    return received > settled ? received - settled : 0;
 }
 
 void loop_stats(const struct loop *loop, struct poller_stats *stats)
 {
     struct source_counts counts = {0};
+    uint64_t rest;
 
     source_counts(loop->options.source, &counts);
+    rest = unsettled(loop, &counts);
     *stats = loop->stats;
     // The source also counts what it made visible again after a backoff.
     stats->records_returned =
         counts.returned < loop->returning ? counts.returned : loop->returning;
-    stats->records_left_hidden = counts.left_hidden + abandoned(loop, &counts);
+    stats->records_left_hidden = counts.left_hidden;
+    stats->records_deleted = counts.deleted;
+    stats->visibility_extensions = counts.extended;
     stats->waits_for_source = counts.waits;
+    pipeline_counts(loop->pipeline, &stats->counts);
+    if (!loop_is_over(loop)) {
+        stats->records_inside = rest;
+        return;
+    }
+    pipeline_counts_end(&stats->counts);
+    // On a forced end whatever is out, and whatever was not sent yet.
+    if (!loop->options.is_shard)
+        stats->records_left_hidden += rest;
 }
 
 static void give_up_rest(struct loop *loop)

@@ -66,6 +66,10 @@ void poller_stats_add(struct poller_stats *sum,
     sum->records_left_hidden += stats->records_left_hidden;
     sum->batches_started += stats->batches_started;
     sum->batches_failed += stats->batches_failed;
+    sum->records_deleted += stats->records_deleted;
+    sum->visibility_extensions += stats->visibility_extensions;
+    sum->records_inside += stats->records_inside;
+    pipeline_counts_add(&sum->counts, &stats->counts);
     if (!sum->first_poll_ms)
         sum->first_poll_ms = stats->first_poll_ms;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "poller/counts.h"
 #include "source/kinesis.h"
 #include "source/source.h"
 
@@ -61,9 +62,13 @@ enum poller_end {
 struct poller_stats { // published; any thread may read
     uint64_t records_received, records_done, records_failed, records_returned,
         records_left_hidden, batches_started, batches_failed;
-    int64_t progressed_ms; // monotonic: the loop last went round
-    int64_t first_poll_ms; // monotonic: first call sent; 0 before
-    bool waits_for_source; // the queue or stream does not exist (yet)
+    uint64_t records_deleted;       // a queue's, by the queue's own word
+    uint64_t visibility_extensions; // messages, each time
+    uint64_t records_inside;        // received and not settled, as of now
+    struct pipeline_counts counts;  // what the core counted
+    int64_t progressed_ms;          // monotonic: the loop last went round
+    int64_t first_poll_ms;          // monotonic: first call sent; 0 before
+    bool waits_for_source;          // the queue or stream does not exist (yet)
 };
 
 /* Add the counters of one run to a sum; first_poll_ms: the first known. */

@@ -36,6 +36,7 @@ enum source_verdict {
 
 struct source_counts { // since open, for the log and the metrics
     uint64_t received, deleted, returned, left_hidden;
+    uint64_t extended; // heartbeats of a message that were agreed to
     bool waits; // for a queue or stream that does not exist (yet)
 };
 

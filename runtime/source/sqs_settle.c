@@ -456,6 +456,13 @@ static void end_heartbeat(struct sqs_settle *settle, struct record *record,
     record_release(record);
 }
 
+static void extended(struct sqs_settle *settle, const struct call *call,
+                     const struct settle_entry *entry)
+{
+    entry->record->visible_ms = call->sent_ms + entry->visibility_s * 1000;
+    settle->counts.extended++;
+}
+
 static void heartbeat_answered(struct sqs_settle *settle,
                                const struct call *call, struct aws_reply *reply,
                                int64_t now_ms)
@@ -477,8 +484,7 @@ static void heartbeat_answered(struct sqs_settle *settle,
             continue;
         }
         if (fates.of[i] == SQS_FATE_DONE)
-            entry->record->visible_ms =
-                call->sent_ms + entry->visibility_s * 1000;
+            extended(settle, call, entry);
         else
             failed = true;
         end_heartbeat(settle, entry->record, now_ms);
@@ -532,4 +538,5 @@ void sqs_settle_counts(const struct sqs_settle *settle,
     counts->deleted += settle->counts.deleted;
     counts->returned += settle->counts.returned;
     counts->left_hidden += settle->counts.left_hidden;
+    counts->extended += settle->counts.extended;
 }

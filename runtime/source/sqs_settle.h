@@ -68,7 +68,7 @@ bool sqs_settle_is_idle(const struct sqs_settle *settle);
 /* Set once nothing can be settled any more (access denied), or NULL. */
 const struct error *sqs_settle_failure(const struct sqs_settle *settle);
 
-/* Adds `deleted`, `returned` and `left_hidden`. */
+/* Adds `deleted`, `returned`, `left_hidden` and `extended`. */
 void sqs_settle_counts(const struct sqs_settle *settle,
                        struct source_counts *counts);
 
