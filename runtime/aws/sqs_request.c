@@ -2,7 +2,10 @@
 
 #include <assert.h>
 
+#include "aws/form.h"
+#include "base/codec.h"
 #include "base/json_write.h"
+#include "base/mem.h"
 
 // One request on its way into a buffer, in either form.
 struct writer {
@@ -12,34 +15,6 @@ struct writer {
     const char *prefix; // Query: of the entries' members, or NULL
     size_t entry;       // Query: the entry's number, from 1
 };
-
-static bool is_unreserved(unsigned char c) // RFC 3986
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' ||
-           c == '~';
-}
-
-static void put_form(struct buffer *body, struct bytes text)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    char *start = buffer_reserve(body, text.size * 3), *out = start;
-
-    if (!start)
-        return;
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-
-        if (is_unreserved(c)) {
-            *out++ = (char)c;
-            continue;
-        }
-        *out++ = '%';
-        *out++ = digits[c >> 4];
-        *out++ = digits[c & 15];
-    }
-    body->size += (size_t)(out - start);
-}
 
 static struct writer begin(enum aws_protocol protocol, const char *operation,
                            struct buffer *body)
@@ -88,7 +63,7 @@ static void put_text(struct writer *writer, const char *name, struct bytes text)
 {
     put_name(writer, name);
     if (writer->is_query)
-        put_form(writer->body, text);
+        form_put(writer->body, text);
     else
         json_put_string(writer->body, text);
 }
@@ -241,6 +216,74 @@ void sqs_request_change(enum aws_protocol protocol, const char *url,
     end(&writer);
 }
 
+static void put_base64_form(struct buffer *body, struct bytes data)
+{
+    AUTO_FREE char *text = mem_calloc(codec_base64_size(data.size) + 1, 1);
+
+    (void)codec_base64_encode(data, text);
+    form_put(body, bytes_of(text));
+}
+
+void sqs_request_put_attributes(const char *prefix,
+                                const struct sqs_attribute *attributes,
+                                size_t count, struct buffer *body)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct sqs_attribute *one = &attributes[i];
+
+        buffer_printf(body, "&%s.%zu.Name=", prefix, i + 1);
+        form_put(body, one->name);
+        buffer_printf(body, "&%s.%zu.Value.DataType=", prefix, i + 1);
+        form_put(body, one->type);
+        buffer_printf(body, "&%s.%zu.Value.%sValue=", prefix, i + 1,
+                      one->is_binary ? "Binary" : "String");
+        if (one->is_binary)
+            put_base64_form(body, one->value);
+        else
+            form_put(body, one->value);
+    }
+}
+
+static void put_json_attributes(struct writer *writer,
+                                const struct sqs_send *send)
+{
+    struct buffer *body = writer->body;
+
+    put_name(writer, "MessageAttributes");
+    for (size_t i = 0; i < send->attribute_count; i++) {
+        const struct sqs_attribute *one = &send->attributes[i];
+
+        buffer_append_char(body, i ? ',' : '{');
+        json_put_string(body, one->name);
+        buffer_append_text(body, ":{\"DataType\":");
+        json_put_string(body, one->type);
+        buffer_append_text(body, one->is_binary ? ",\"BinaryValue\":"
+                                                : ",\"StringValue\":");
+        if (one->is_binary)
+            json_put_base64(body, one->value);
+        else
+            json_put_string(body, one->value);
+        buffer_append_char(body, '}');
+    }
+    buffer_append_char(body, '}');
+}
+
+static void put_attributes(struct writer *writer, const struct sqs_send *send)
+{
+    AUTO_FREE char *prefix = NULL;
+
+    if (!send->attribute_count)
+        return;
+    if (!writer->is_query) {
+        put_json_attributes(writer, send);
+        return;
+    }
+    prefix =
+        mem_printf("%s.%zu.MessageAttribute", writer->prefix, writer->entry);
+    sqs_request_put_attributes(prefix, send->attributes, send->attribute_count,
+                               writer->body);
+}
+
 void sqs_request_send_batch(enum aws_protocol protocol, const char *url,
                             const struct sqs_send *sends, size_t count,
                             struct buffer *body)
@@ -258,6 +301,7 @@ void sqs_request_send_batch(enum aws_protocol protocol, const char *url,
             put_text(&writer, "MessageGroupId", sends[i].group);
         if (sends[i].deduplication.data)
             put_text(&writer, "MessageDeduplicationId", sends[i].deduplication);
+        put_attributes(&writer, &sends[i]);
     }
     end_entries(&writer);
     end(&writer);

@@ -60,11 +60,23 @@ void sqs_request_delete(enum aws_protocol protocol, const char *url,
 void sqs_request_change(enum aws_protocol protocol, const char *url,
                         const struct sqs_change *change, struct buffer *body);
 
+struct sqs_attribute { // of a message, a user's
+    struct bytes name, type, value;
+    bool is_binary; // value is decoded bytes
+};
+
 struct sqs_send { // of one message
     struct bytes message;
+    const struct sqs_attribute *attributes;
+    size_t attribute_count;
     struct bytes group, deduplication; // FIFO; data NULL: none
     int64_t delay_s;                   // 0: the queue's own
 };
+
+/* &PREFIX.1.Name=... and so on, as the Query protocol has them, SNS's too. */
+void sqs_request_put_attributes(const char *prefix,
+                                const struct sqs_attribute *attributes,
+                                size_t count, struct buffer *body);
 
 /* SendMessageBatch. */
 void sqs_request_send_batch(enum aws_protocol protocol, const char *url,

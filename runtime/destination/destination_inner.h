@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "aws/client.h"
+#include "aws/sqs_request.h"
 #include "base/bytes.h"
 #include "base/log.h"
 #include "destination/destination.h"
@@ -48,7 +49,8 @@ struct destination_ops {
     struct outbox_limits limits;
 
     /* The base members are in place, but for the outbox, whose limits may still
-     * be changed. `name` is the target's. On failure close is called. */
+     * be changed. `name` is the target's. On failure close is called. NULL:
+     * nothing to do. */
     bool (*open)(struct destination *destination, struct bytes name,
                  const struct destination_options *options,
                  struct outbox_limits *limits, struct error *err);
@@ -107,13 +109,30 @@ struct destination { // first member of every implementation
     struct send *sends; // owned; in flight
     size_t in_flight;
     struct random random;
+    struct buffer scratch; // owned; texts of a request, until it was sent
     struct log_repeat failed_said, refused_said;
 };
 
 /* Where a parcel is put in a bucket or a folder; the same at each attempt. */
 void destination_name(const struct parcel *parcel, struct buffer *out);
 
+/* The attributes of the record that a message is made of. Returns how many. */
+#define DESTINATION_ATTRIBUTES 10 // SQS takes no more
+size_t
+destination_attributes(const struct emission *emission,
+                       struct sqs_attribute attributes[DESTINATION_ATTRIBUTES]);
+
+/* Of what is put or posted. Static text. */
+const char *destination_content_type(const struct emission *emission);
+
+/* May a message of SQS or SNS have this text? */
+bool destination_is_text(struct bytes text);
+
+/* All of a call were accepted. */
+bool destination_all_accepted(const struct send *send,
+                              struct verdicts *verdicts);
+
 extern const struct destination_ops destination_sqs, destination_kinesis,
-    destination_file;
+    destination_sns, destination_s3, destination_file, destination_http;
 
 #endif

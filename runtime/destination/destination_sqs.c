@@ -83,8 +83,29 @@ static void sqs_prepare_reply(struct destination *destination,
     sqs_queue_reply(sqs_of(destination)->queue, reply, now_ms);
 }
 
+size_t
+destination_attributes(const struct emission *emission,
+                       struct sqs_attribute attributes[DESTINATION_ATTRIBUTES])
+{
+    const struct record *record = emission->record;
+    size_t count = 0;
+
+    for (; record && count < record->message_attribute_count &&
+           count < DESTINATION_ATTRIBUTES;
+         count++) {
+        const struct record_message_attribute *one =
+            &record->message_attributes[count];
+
+        attributes[count] = (struct sqs_attribute){.name = one->name,
+                                                   .type = one->type,
+                                                   .value = one->value,
+                                                   .is_binary = one->binary};
+    }
+    return count;
+}
+
 // What XML 1.0 allows: a message with anything else is refused.
-static bool is_legal_text(struct bytes text)
+bool destination_is_text(struct bytes text)
 {
     for (size_t i = 0; i < text.size; i++) {
         unsigned char c = (unsigned char)text.data[i];
@@ -119,7 +140,7 @@ static bool sqs_check(const struct destination *destination,
                          "an SQS message is 1 MiB at the most, this one has "
                          "%zu bytes",
                          emission->data.size);
-    if (!is_legal_text(emission->data))
+    if (!destination_is_text(emission->data))
         return error_set(err, ERROR_INVALID,
                          "an SQS message is UTF-8 text without control "
                          "characters, this one is not");
@@ -204,9 +225,16 @@ static void sqs_write(struct destination *destination, const struct send *send,
     const struct sqs_queue_facts *facts = sqs_queue_facts(sqs->queue);
     char names[SQS_BATCH_MOST][DEDUPLICATION_SIZE];
     struct sqs_send entries[SQS_BATCH_MOST] = {0};
+    struct sqs_attribute attributes[SQS_BATCH_MOST][DESTINATION_ATTRIBUTES];
 
-    for (size_t i = 0; i < send->count; i++)
-        entries[i].message = send->parcels[i]->emission->data;
+    for (size_t i = 0; i < send->count; i++) {
+        const struct emission *emission = send->parcels[i]->emission;
+
+        entries[i].message = emission->data;
+        entries[i].attributes = attributes[i];
+        entries[i].attribute_count =
+            destination_attributes(emission, attributes[i]);
+    }
     if (sqs->is_fifo)
         write_fifo(sqs, send, entries, names);
     request->service = AWS_SQS;

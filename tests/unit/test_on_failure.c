@@ -21,6 +21,9 @@
 #define URL "http://127.0.0.1:9324/000000000000/failed"
 #define SHARD "shardId-000000000007"
 
+static const char *endpoint; // of all services
+static char last_url[512];   // that something was put or posted to
+
 static int refused_writes; // of files: how many fail yet
 static int sync_to_refuse; // -1: none; else so many succeed before it
 
@@ -34,6 +37,17 @@ void __wrap_aws_client_cancel(struct aws_client *client, const void *owner);
 int __wrap_aws_session_sqs_protocol(const struct aws_session *session);
 void __wrap_aws_session_set_sqs_protocol(struct aws_session *session,
                                          int protocol);
+
+const char *__wrap_aws_session_endpoint(const struct aws_session *session,
+                                        enum aws_service service);
+
+const char *__wrap_aws_session_endpoint(const struct aws_session *session,
+                                        enum aws_service service)
+{
+    (void)session;
+    (void)service;
+    return endpoint;
+}
 
 static bool is_file(int fd)
 {
@@ -64,6 +78,8 @@ int __wrap_fsync(int fd)
 void __wrap_aws_client_send(struct aws_client *client,
                             struct aws_request *request)
 {
+    if (request->rest.url) // the destination's own until it was sent
+        (void)snprintf(last_url, sizeof(last_url), "%s", request->rest.url);
     fake_aws_send(client, request);
 }
 
@@ -550,6 +566,175 @@ static void test_filtered_records_become_an_event_in_a_file(void **state)
     world_destroy(world);
 }
 
+#define TOPIC_ARN "arn:aws:sns:us-east-1:111122223333:failed"
+#define PUBLISHED                                                          \
+    "<PublishResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\">" \
+    "<PublishResult><MessageId>94f2</MessageId></PublishResult>"           \
+    "</PublishResponse>"
+
+static void test_a_report_is_published(void **state)
+{
+    struct world *world = world_at(TOPIC_ARN, true);
+
+    (void)state;
+    world_fill(world, &shard, 2, "data");
+    report(world);
+    assert_memory_equal(next_body(world),
+                        "TopicArn=arn%3Aaws%3Asns%3Aus-east-1%3A111122223333"
+                        "%3Afailed&Message=%7B%22requestContext%22%3A",
+                        95);
+    // A subscriber reads the same from Lambda: without the records.
+    assert_null(strstr(next_body(world), "payload"));
+    answer(world, "Publish", PUBLISHED);
+    assert_accepted(world);
+    world_destroy(world);
+}
+
+static void test_a_topic_must_name_the_message(void **state)
+{
+    static const char *const strange[] = {
+        "<html><body>Log in</body></html>",
+        "<PublishResponse><PublishResult/></PublishResponse>", "{}", ""};
+    struct world *world = world_at(TOPIC_ARN, false);
+
+    (void)state;
+    world_fill(world, &shard, 2, "data");
+    report(world);
+    for (size_t i = 0; i < 4; i++) {
+        answer(world, "Publish", strange[i]);
+        assert_null(on_failure_next(world->on_failure));
+        pass(world, 20000);
+    }
+    answer(world, "Publish", PUBLISHED);
+    assert_accepted(world);
+    world_destroy(world);
+}
+
+static const struct aws_rest *next_rest(const struct world *world)
+{
+    assert_int_equal(world->fake.count, 1);
+    return &world->fake.calls[0].request.rest;
+}
+
+static struct bucket_case {
+    const char *name, *bucket, *endpoint;
+    const char *base; // of the object's URL
+} buckets[] = {
+    {"on AWS the bucket is in the host", "failed",
+     "https://s3.eu-west-1.amazonaws.com",
+     "https://failed.s3.eu-west-1.amazonaws.com/aws/lambda/"},
+    {"with a dot no certificate would fit", "failed.reports",
+     "https://s3.eu-west-1.amazonaws.com",
+     "https://s3.eu-west-1.amazonaws.com/failed.reports/aws/lambda/"},
+    {"elsewhere it is in the path", "failed", "http://127.0.0.1:9000",
+     "http://127.0.0.1:9000/failed/aws/lambda/"},
+    {"behind a prefix too", "failed", "https://example.com/s3",
+     "https://example.com/s3/failed/aws/lambda/"},
+};
+
+static void test_bucket(void **state)
+{
+    const struct bucket_case *c = *state;
+    AUTO_FREE char *arn = mem_printf("arn:aws:s3:::%s", c->bucket);
+    struct world *world;
+
+    endpoint = c->endpoint;
+    world = world_at(arn, false);
+    world_fill(world, &shard, 2, "data");
+    report(world);
+    assert_memory_equal(last_url, c->base, strlen(c->base));
+    assert_contains(last_url, "/" SHARD "/2025/11/25/2025-11-25T16.35.32-");
+    assert_true(next_rest(world)->is_put);
+    assert_false(next_rest(world)->is_foreign);
+    assert_contains(next_body(world), ",\"payload\":\"{\\\"Records");
+    answer(world, "PutObject", "");
+    assert_accepted(world);
+    world_destroy(world);
+}
+
+static void test_an_object_keeps_its_key_when_it_is_tried_again(void **state)
+{
+    struct world *world;
+    char first[512];
+
+    (void)state;
+    endpoint = "http://127.0.0.1:9000";
+    world = world_at("arn:aws:s3:::failed", false);
+    world_fill(world, &shard, 1, "data");
+    report(world);
+    (void)strcpy(first, last_url);
+    refuse(world, "PutObject", ERROR_TRANSIENT);
+    assert_null(on_failure_next(world->on_failure));
+    pass(world, 20000);
+    assert_string_equal(last_url, first);
+    answer(world, "PutObject", "");
+    assert_accepted(world);
+    world_destroy(world);
+}
+
+static void test_a_report_is_posted(void **state)
+{
+    struct world *world = world_at("https://example.com/failed", false);
+
+    (void)state;
+    world_fill(world, &shard, 2, "data");
+    report(world);
+    assert_string_equal(last_url, "https://example.com/failed");
+    assert_true(next_rest(world)->is_foreign);
+    assert_false(next_rest(world)->is_put);
+    assert_string_equal(next_rest(world)->content_type, "application/json");
+    assert_contains(next_body(world), ",\"payload\":\"{\\\"Records");
+    refuse(world, "POST", ERROR_INVALID); // a 404: somebody will mend it
+    assert_null(on_failure_next(world->on_failure));
+    pass(world, 60000);
+    answer(world, "POST", "whatever");
+    assert_accepted(world);
+    world_destroy(world);
+}
+
+static void test_filtered_messages_keep_their_attributes(void **state)
+{
+    static const struct record_message_attribute attributes[] = {
+        {.name = BYTES("kind"), .type = BYTES("String"), .value = BYTES("a b")},
+        {.name = BYTES("raw"),
+         .type = BYTES("Binary"),
+         .value = BYTES("\x01\x02"),
+         .binary = true}};
+    struct world *world = world_at(TOPIC_ARN, false);
+    struct world *other = world_at(QUEUE_ARN, false);
+
+    (void)state;
+    world_fill(world, &queue, 1, "body");
+    world->records[0]->message_attributes = attributes;
+    world->records[0]->message_attribute_count = 2;
+    world->failure.condition = FAILURE_FILTERED;
+    report(world);
+    assert_contains(next_body(world),
+                    "&Message=body&MessageAttributes.entry.1.Name=kind&"
+                    "MessageAttributes.entry.1.Value.DataType=String&"
+                    "MessageAttributes.entry.1.Value.StringValue=a%20b&"
+                    "MessageAttributes.entry.2.Name=raw&"
+                    "MessageAttributes.entry.2.Value.DataType=Binary&"
+                    "MessageAttributes.entry.2.Value.BinaryValue=AQI%3D");
+    answer(world, "Publish", PUBLISHED);
+    assert_accepted(world);
+
+    world_fill(other, &queue, 1, "body");
+    other->records[0]->message_attributes = attributes;
+    other->records[0]->message_attribute_count = 2;
+    other->failure.condition = FAILURE_FILTERED;
+    report(other);
+    answer(other, "GetQueueUrl", "{\"QueueUrl\":\"" URL "\"}");
+    assert_contains(next_body(other),
+                    "\"MessageBody\":\"body\",\"MessageAttributes\":{\"kind\":{"
+                    "\"DataType\":\"String\",\"StringValue\":\"a b\"},\"raw\":{"
+                    "\"DataType\":\"Binary\",\"BinaryValue\":\"AQI=\"}}}");
+    answer(other, "SendMessageBatch", ONE_SENT);
+    assert_accepted(other);
+    world_destroy(other);
+    world_destroy(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -567,7 +752,13 @@ int main(void)
         cmocka_unit_test(test_an_unsafe_folder_is_refused),
         cmocka_unit_test(test_filtered_records_go_as_they_are),
         cmocka_unit_test(test_filtered_records_become_an_event_in_a_file),
+        cmocka_unit_test(test_a_report_is_published),
+        cmocka_unit_test(test_a_topic_must_name_the_message),
+        cmocka_unit_test(test_an_object_keeps_its_key_when_it_is_tried_again),
+        cmocka_unit_test(test_a_report_is_posted),
+        cmocka_unit_test(test_filtered_messages_keep_their_attributes),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return run_table("bucket", buckets, test_bucket) +
+           cmocka_run_group_tests(tests, NULL, NULL);
 }
