@@ -21,8 +21,9 @@ static const struct field on_failure_fields[] = {
     {"include_payload",
      FIELD_BOOL(struct destination_config, on_failure.include_payload),
      .fallback = "false", .beyond_lambda = true,
-     .help = "Send the records themselves to a queue too, as far as they fit "
-             "into a message. S3, files and https have them in any case."},
+     .help =
+         "Send the records themselves to a queue or topic too, as far as "
+         "they fit into a message. S3, files and https have them in any case."},
     {0},
 };
 

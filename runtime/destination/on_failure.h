@@ -4,8 +4,8 @@
  * holds it and hands it to a destination of that kind:
  *
  *     arn:aws:sqs:..., arn:aws:sns:...
- *         AWS's report, without the records; with them on SQS when asked for,
- *         as far as they fit
+ *         AWS's report, without the records; with them when asked for, as far
+ *         as they fit
  *     arn:aws:s3:::BUCKET
  *         the report with "payload", the event, under AWS's key
  *     file:///folder/, https://...
@@ -64,7 +64,7 @@ struct failure {
 
 struct on_failure_options {
     const char *destination;     // copied
-    bool include_payload;        // on SQS: add "payload" while it fits
+    bool include_payload;        // on SQS and SNS: add "payload" while it fits
     const char *trigger;         // copied; makes the mapping's UUID
     const char *function;        // copied; the handler's name: functionArn
     struct aws_session *session; // borrowed
