@@ -17,6 +17,10 @@
 #define ORPHAN_LOOKS 5
 #define JOIN_RETRY_MS 1000
 #define BEAT_TRIES 3 // each may find new asks
+// Windows are written whole, each time: as many bytes a second at the most, but
+// for what is handed over; and so seldom at the most.
+#define WINDOW_BYTES_PER_SECOND (4 * 1024 * 1024)
+#define FLUSH_MAXIMUM_MS 60000
 
 static int64_t or_default(int64_t value, int64_t fallback)
 {
@@ -185,7 +189,7 @@ static size_t count_dirty(const struct leases *leases, bool *is_urgent)
 static void written(struct leases *leases, struct lease_held *held,
                     const struct checkpoint_write *write)
 {
-    held->is_dirty = false;
+    held->is_dirty = held->window_is_dirty = false;
     if (write->is_wanted && !held->asked_ms)
         leases->look_due_ms = 0;
     if (write->result == STORE_FENCED)
@@ -210,8 +214,11 @@ static void write_dirty(struct leases *leases, size_t count)
         if (!held->is_dirty)
             continue;
         whose[at] = held;
-        writes[at++] = (struct checkpoint_write){
-            .lease = leases_token(leases, held), .sequence = held->sequence};
+        writes[at++] =
+            (struct checkpoint_write){.lease = leases_token(leases, held),
+                                      .sequence = held->sequence,
+                                      .sets_window = held->window_is_dirty,
+                                      .window = bytes_of(held->window)};
     }
     result = store_lease_checkpoint(leases_store(leases), writes, count, &err);
     if (leases_answered(leases, result, &err) && result == STORE_OK)
@@ -219,6 +226,21 @@ static void write_dirty(struct leases *leases, size_t count)
             written(leases, whose[i], &writes[i]);
     free(whose);
     free(writes);
+}
+
+/* Until the next flush. */
+static int64_t pause_ms(const struct leases *leases)
+{
+    size_t bytes = 0;
+    int64_t ms;
+
+    for (size_t i = 0; i < leases->count; i++)
+        if (leases->held[i]->window_is_dirty && leases->held[i]->window)
+            bytes += strlen(leases->held[i]->window);
+    ms = (int64_t)(bytes * 1000 / WINDOW_BYTES_PER_SECOND);
+    if (ms > FLUSH_MAXIMUM_MS)
+        ms = FLUSH_MAXIMUM_MS;
+    return ms > leases->flush_ms ? ms : leases->flush_ms;
 }
 
 static void flush(struct leases *leases)
@@ -230,7 +252,7 @@ static void flush(struct leases *leases)
     if (!count || now_ms < leases->retry_ms ||
         (!is_urgent && now_ms < leases->flush_due_ms))
         return;
-    leases->flush_due_ms = now_ms + leases->flush_ms;
+    leases->flush_due_ms = now_ms + pause_ms(leases);
     write_dirty(leases, count);
 }
 
@@ -375,15 +397,38 @@ struct stream_start leases_start_of(const struct lease_held *held)
     return start;
 }
 
-void leases_progress(struct leases *leases, struct lease_held *held,
-                     const char *sequence)
+const char *leases_window_of(const struct lease_held *held)
 {
-    (void)leases;
-    if (!held->is_ours)
-        return;
+    return held->window;
+}
+
+static void set_window(struct lease_held *held, char *window)
+{
+    free(held->window);
+    held->window = window;
+    held->window_is_dirty = true;
+}
+
+static void set_sequence(struct lease_held *held, const char *sequence)
+{
     free(held->sequence);
     held->sequence = mem_strdup(sequence);
-    held->is_dirty = true;
+}
+
+void leases_progress(struct leases *leases, struct lease_held *held,
+                     const struct lease_progress *progress)
+{
+    (void)leases;
+    if (!held->is_ours) {
+        free(progress->window);
+        return;
+    }
+    if (progress->sequence)
+        set_sequence(held, progress->sequence);
+    if (progress->sets_window)
+        set_window(held, progress->window);
+    // Who reads from the beginning opens the window again.
+    held->is_dirty = held->sequence != NULL;
 }
 
 void leases_reader_started(struct leases *leases, struct lease_held *held)

@@ -37,6 +37,12 @@ enum lease_end {
     LEASE_END_MISSING, // the service does not know the shard
 };
 
+struct lease_progress {
+    const char *sequence; // up to here all is handled; NULL: as before
+    bool sets_window;     // else the open window is as before
+    char *window;         // of leases from then on; NULL: none is open
+};
+
 struct lease_held {
     // Never changed after the grant.
     char *shard; // owned
@@ -57,7 +63,9 @@ struct lease_held {
     char *sequence;       // owned; up to here all is handled. NULL: nothing yet
     char *begin;          // owned; what the row said before that
     int64_t timestamp_ms; // of AT_TIMESTAMP
-    bool is_dirty;        // sequence is not written yet
+    bool is_dirty;        // sequence or window is not written yet
+    char *window;         // owned; the tumbling window that is open, or NULL
+    bool window_is_dirty; // it is not written yet
     int64_t asked_ms;     // when we saw that another wants it; 0: nobody does
     bool is_abandoned;    // its reader hangs
     int64_t ended_ms;     // when the reader said that the shard ended
@@ -93,12 +101,15 @@ int64_t leases_due_ms(const struct leases *leases);
 size_t leases_count(const struct leases *leases);
 struct lease_held *leases_at(const struct leases *leases, size_t index);
 
-/* Where its reader is to start. Borrowed from held. */
+/* Where its reader is to start, and the tumbling window that it goes on with,
+ * or NULL. Borrowed from held. */
 struct stream_start leases_start_of(const struct lease_held *held);
+const char *leases_window_of(const struct lease_held *held);
 
-/* Everything up to sequence is handled; written with the next flush. */
+/* Its reader got on; written with the next flush. After large windows that
+ * comes later, so that no disk writes more than a few megabytes a second. */
 void leases_progress(struct leases *leases, struct lease_held *held,
-                     const char *sequence);
+                     const struct lease_progress *progress);
 
 void leases_reader_started(struct leases *leases, struct lease_held *held);
 /* After its last progress. NONE: it failed and will be started again. */

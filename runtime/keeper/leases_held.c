@@ -13,6 +13,7 @@ static void held_destroy(struct lease_held *held)
     free(held->shard);
     free(held->sequence);
     free(held->begin);
+    free(held->window);
     free(held);
 }
 
@@ -95,6 +96,7 @@ void leases_granted(struct leases *leases, const struct lease_row *row)
     held->timestamp_ms = row->start_timestamp_ms;
     if (is_sequence(row->checkpoint))
         held->sequence = mem_strdup(row->checkpoint);
+    held->window = mem_strdup(row->window);
     leases->held =
         mem_realloc(leases->held, leases->count + 1, sizeof(*leases->held));
     memmove(&leases->held[at + 1], &leases->held[at],
@@ -104,14 +106,15 @@ void leases_granted(struct leases *leases, const struct lease_row *row)
     leases_set_guard(leases, held);
     log_info(&leases->log, "lease.acquired", LOG_STR("shard", held->shard),
              LOG_INT("epoch", held->epoch),
-             LOG_STR("checkpoint", row->checkpoint));
+             LOG_STR("checkpoint", row->checkpoint),
+             LOG_INT("window_bytes", row->window ? strlen(row->window) : 0));
 }
 
 void leases_let_go(struct leases *leases, struct lease_held *held)
 {
     held->is_ours = false;
     held->should_read = false;
-    held->is_dirty = false;
+    held->is_dirty = held->window_is_dirty = false;
     leases_set_guard(leases, held);
 }
 

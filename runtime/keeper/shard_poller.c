@@ -19,6 +19,13 @@
 #define STALL_TIMEOUTS 5
 #define STEP_MAXIMUM_MS 2000 // a look after a suspend counts no more than this
 
+struct progress {
+    bool is_there;
+    char *sequence; // owned; NULL: as before
+    bool sets_window;
+    char *window; // owned; NULL: none is open
+};
+
 struct shard_poller {
     struct mail mail; // first
 
@@ -36,7 +43,7 @@ struct shard_poller {
 
     // Shared.
     pthread_mutex_t lock;
-    char *latest; // owned; guarded by lock: progress not reported yet
+    struct progress latest; // guarded by lock: not reported yet
 };
 
 struct shard_poller *
@@ -57,24 +64,53 @@ void shard_poller_destroy(struct shard_poller *shard)
 {
     if (!shard)
         return;
-    free(shard->latest);
+    free(shard->latest.sequence);
+    free(shard->latest.window);
     pthread_mutex_destroy(&shard->lock);
     free(shard);
 }
 
+static char *copy_of(struct bytes text)
+{
+    return text.size ? mem_strndup(text.data, text.size) : NULL;
+}
+
+static void swap(char **a, char **b)
+{
+    char *kept = *a;
+
+    *a = *b;
+    *b = kept;
+}
+
+/* What the newer says goes to the latest, and what that said before comes back
+ * to be freed. */
+static void merge(struct progress *latest, struct progress *newer)
+{
+    latest->is_there = true;
+    if (newer->sequence)
+        swap(&latest->sequence, &newer->sequence);
+    if (!newer->sets_window)
+        return;
+    latest->sets_window = true;
+    swap(&latest->window, &newer->window);
+}
+
 // On the poller's thread.
 static void poller_has_progressed(void *context, struct poller *poller,
-                                  const char *sequence, size_t size)
+                                  const struct poller_checkpoint *checkpoint)
 {
     struct shard_poller *shard = context;
-    char *latest = mem_strndup(sequence, size), *older;
+    struct progress newer = {.sequence = copy_of(checkpoint->sequence),
+                             .sets_window = checkpoint->sets_window,
+                             .window = copy_of(checkpoint->window)};
 
     (void)poller;
     pthread_mutex_lock(&shard->lock);
-    older = shard->latest;
-    shard->latest = latest;
+    merge(&shard->latest, &newer);
     pthread_mutex_unlock(&shard->lock);
-    free(older);
+    free(newer.sequence);
+    free(newer.window);
 }
 
 // Likewise.
@@ -88,15 +124,18 @@ static void poller_has_ended(void *context, struct poller *poller)
 
 void shard_poller_report(struct shard_poller *shard)
 {
-    char *latest;
+    struct progress latest;
 
     pthread_mutex_lock(&shard->lock);
     latest = shard->latest;
-    shard->latest = NULL;
+    shard->latest = (struct progress){0};
     pthread_mutex_unlock(&shard->lock);
-    if (latest)
-        leases_progress(shard->options.leases, shard->held, latest);
-    free(latest);
+    if (latest.is_there)
+        leases_progress(shard->options.leases, shard->held,
+                        &(struct lease_progress){latest.sequence,
+                                                 latest.sets_window,
+                                                 latest.window});
+    free(latest.sequence);
 }
 
 static void plan_restart(struct shard_poller *shard, const struct error *err,
@@ -138,6 +177,7 @@ static void start(struct shard_poller *shard, int64_t now_ms)
                    .context = shard},
         .shard = shard->held->shard,
         .start = leases_start_of(shard->held),
+        .window = leases_window_of(shard->held),
         .acts_until_ms = &shard->held->acts_until_ms,
         .seed = random_next(&shard->random),
     });

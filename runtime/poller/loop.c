@@ -47,6 +47,7 @@ static struct pipeline *create_pipeline(const struct loop_options *options)
 
     trigger_pipeline_options(options->trigger, options->is_shard, options->seed,
                              &made);
+    made.window = options->window;
     return pipeline_create(&made);
 }
 
@@ -99,9 +100,11 @@ static void tell_checkpoint(struct loop *loop)
 
     if (pipeline_checkpoint(loop->pipeline, &checkpoint) &&
         loop->options.checkpoint)
-        loop->options.checkpoint(loop->options.context,
-                                 checkpoint.sequence.data,
-                                 checkpoint.sequence.size);
+        loop->options.checkpoint(
+            loop->options.context,
+            &(struct poller_checkpoint){.sequence = checkpoint.sequence,
+                                        .sets_window = checkpoint.sets_window,
+                                        .window = checkpoint.window});
 }
 
 /* What a batch came to, for the log. */

@@ -34,10 +34,12 @@ struct loop_options {
     struct mailbox *mailbox;         // borrowed; for invocations to come back
     const struct log *log;           // borrowed
     const volatile int64_t *acts_until_ms; // as in poller_options
+    const char *window; // borrowed for the call; as in poller_options
     uint64_t seed;
 
-    /* Shards: everything up to this sequence number is handled. */
-    void (*checkpoint)(void *context, const char *sequence, size_t size);
+    /* Shards: see poller_events. */
+    void (*checkpoint)(void *context,
+                       const struct poller_checkpoint *checkpoint);
     void *context;
 };
 

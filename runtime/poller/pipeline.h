@@ -102,6 +102,7 @@ struct discard {
  */
 struct pipeline_checkpoint {
     struct bytes sequence; // as record/sequence.h writes it; empty: as before
+    bool sets_window;      // else the open window is as before
     struct bytes window;   // a tumbling window that goes on, as text to be kept
                            // with it; empty: none is open
 };

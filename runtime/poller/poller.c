@@ -34,6 +34,7 @@ struct poller {
     struct handler *handler;               // borrowed
     const volatile int64_t *acts_until_ms; // borrowed
     bool is_shard;
+    char *window; // owned; that the shard goes on with
     uint64_t seed;
     struct aws_client *client; // owned; used by the thread, but for its wake
 
@@ -159,6 +160,7 @@ struct poller *poller_create(const struct poller_options *options)
     poller->handler = options->handler;
     poller->acts_until_ms = options->acts_until_ms;
     poller->is_shard = options->shard != NULL;
+    poller->window = mem_strdup(options->window);
     poller->seed = options->seed;
     if (poller->is_shard)
         log_child(&poller->log, options->log, "shard", options->shard);
@@ -196,13 +198,13 @@ static bool open_destination(struct poller *poller, struct error *err)
     return poller->destination || error_wrap(err, "destination %s", arn);
 }
 
-static void forward_checkpoint(void *context, const char *sequence, size_t size)
+static void forward_checkpoint(void *context,
+                               const struct poller_checkpoint *checkpoint)
 {
     struct poller *poller = context;
 
     if (poller->events.checkpoint)
-        poller->events.checkpoint(poller->events.context, poller, sequence,
-                                  size);
+        poller->events.checkpoint(poller->events.context, poller, checkpoint);
 }
 
 static void create_loop(struct poller *poller)
@@ -216,6 +218,7 @@ static void create_loop(struct poller *poller)
         .mailbox = &poller->mailbox,
         .log = &poller->log,
         .acts_until_ms = poller->acts_until_ms,
+        .window = poller->window,
         .seed = poller->seed,
         .checkpoint = forward_checkpoint,
         .context = poller,
@@ -388,5 +391,6 @@ void poller_destroy(struct poller *poller)
     mailbox_finish(&poller->mailbox); // senders may still wake the client
     aws_client_destroy(poller->client);
     pthread_mutex_destroy(&poller->lock);
+    free(poller->window);
     free(poller);
 }

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "poller/counts.h"
 #include "source/kinesis.h"
@@ -24,11 +25,19 @@ struct log;
 struct poller;
 struct trigger_config;
 
+/* How far a shard is handled. The texts live until the call returns. */
+struct poller_checkpoint {
+    struct bytes sequence; // as record/sequence.h writes it; empty: as before
+    bool sets_window;      // else the open window is as before
+    struct bytes window;   // a tumbling window that goes on, to be kept with
+                           // it; empty: none is open
+};
+
 /* Told on the poller's thread; must not block. */
 struct poller_events {
-    /* Everything up to this sequence number is handled. NULL for queues. */
+    /* It moved, or its window changed. NULL for queues. */
     void (*checkpoint)(void *context, struct poller *poller,
-                       const char *sequence, size_t size);
+                       const struct poller_checkpoint *checkpoint);
     /* The thread is about to end: drained, shard ended, or failed. */
     void (*ended)(void *context, struct poller *poller);
     void *context;
@@ -43,8 +52,10 @@ struct poller_options {
     struct poller_events events;
 
     // A shard's poller.
-    const char *shard;                     // copied; NULL: a queue
-    struct stream_start start;             // copied
+    const char *shard;         // copied; NULL: a queue
+    struct stream_start start; // copied
+    const char *window; // copied; of the last poller_checkpoint with one; NULL:
+                        // none is open
     const volatile int64_t *acts_until_ms; // borrowed, atomic: no batch starts
                                            // past it (lease guard); NULL: none
     uint64_t seed;

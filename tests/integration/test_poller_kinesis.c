@@ -28,10 +28,10 @@ struct stage {
 };
 
 static void on_checkpoint(void *context, struct poller *poller,
-                          const char *sequence, size_t size)
+                          const struct poller_checkpoint *moved)
 {
     struct stage *stage = context;
-    char *checkpoint = mem_strndup(sequence, size);
+    char *checkpoint = mem_strndup(moved->sequence.data, moved->sequence.size);
 
     (void)poller;
     pthread_mutex_lock(&stage->lock);

@@ -51,14 +51,16 @@ static void wake(void *context)
     (void)context;
 }
 
-static void checkpoint(void *context, const char *sequence, size_t size)
+static void checkpoint(void *context,
+                       const struct poller_checkpoint *checkpoint)
 {
+    struct bytes sequence = checkpoint->sequence;
     struct stage *stage = context;
     char text[24] = "";
     size_t moved;
 
-    assert_true(size < sizeof(text));
-    memcpy(text, sequence, size);
+    assert_true(sequence.size < sizeof(text));
+    memcpy(text, sequence.data, sequence.size);
     moved = strtoul(text, NULL, 10);
     assert_true(moved > stage->checkpoint); // never back
     stage->checkpoint = moved;

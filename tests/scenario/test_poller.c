@@ -51,14 +51,15 @@ struct stage {
 };
 
 static void on_checkpoint(void *context, struct poller *poller,
-                          const char *sequence, size_t size)
+                          const struct poller_checkpoint *checkpoint)
 {
+    struct bytes sequence = checkpoint->sequence;
     struct stage *stage = context;
     char text[24] = "";
 
     assert_ptr_equal(poller, stage->poller);
-    assert_true(size < sizeof(text));
-    memcpy(text, sequence, size);
+    assert_true(sequence.size < sizeof(text));
+    memcpy(text, sequence.data, sequence.size);
     pthread_mutex_lock(&stage->lock);
     assert_true(strtoul(text, NULL, 10) > stage->checkpoint);
     stage->checkpoint = strtoul(text, NULL, 10);

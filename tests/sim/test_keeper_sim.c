@@ -386,7 +386,8 @@ static void finish_batch(struct node *node, struct lease_held *held,
     }
     (void)snprintf(sequence, sizeof(sequence), "%" PRIu64,
                    shard->records[reader->next - 1].sequence);
-    leases_progress(node->leases, held, sequence);
+    leases_progress(node->leases, held,
+                    &(struct lease_progress){.sequence = sequence});
 }
 
 static void step_reader(struct node *node, struct lease_held *held)

@@ -10,7 +10,7 @@
 struct fake_poller {
     struct fake_poller *next;
     struct poller_options options;
-    char *shard, *sequence; // owned
+    char *shard, *sequence, *window; // owned
     bool runs, is_asked;
     enum poller_end end;
     struct error error;
@@ -78,6 +78,7 @@ struct poller *__wrap_poller_create(const struct poller_options *options)
         mem_strdup(options->shard ? options->shard : options->trigger->name);
     poller->sequence = mem_strdup(options->start.sequence_number);
     poller->options.start.sequence_number = poller->sequence;
+    poller->window = mem_strdup(options->window);
     return (struct poller *)(void *)poller;
 }
 
@@ -195,6 +196,7 @@ void __wrap_poller_destroy(struct poller *poller)
     assert_false(fake->runs);
     free(fake->shard);
     free(fake->sequence);
+    free(fake->window);
     free(fake);
 }
 
@@ -262,6 +264,21 @@ void fake_poller_progress(struct fake_poller *poller, const char *sequence)
 {
     const struct poller_events *events = &poller->options.events;
 
+    events->checkpoint(
+        events->context, (struct poller *)(void *)poller,
+        &(struct poller_checkpoint){.sequence = bytes_of(sequence)});
+}
+
+void fake_poller_windows(struct fake_poller *poller, const char *window)
+{
+    const struct poller_events *events = &poller->options.events;
+
     events->checkpoint(events->context, (struct poller *)(void *)poller,
-                       sequence, strlen(sequence));
+                       &(struct poller_checkpoint){.sets_window = true,
+                                                   .window = bytes_of(window)});
+}
+
+const char *fake_poller_window_of(struct fake_poller *poller)
+{
+    return poller->window;
 }

@@ -40,6 +40,10 @@ bool fake_poller_may_act(struct fake_poller *poller, int64_t now_ms);
 /* Its loop went round, as its stats tell; never before. */
 void fake_poller_goes_round(struct fake_poller *poller, int64_t now_ms);
 void fake_poller_progress(struct fake_poller *poller, const char *sequence);
+/* Its window is this one now; NULL: none is open. */
+void fake_poller_windows(struct fake_poller *poller, const char *window);
+/* The one that it was started with, or NULL. */
+const char *fake_poller_window_of(struct fake_poller *poller);
 /* It is gone afterwards. code and message are of POLLER_FAILED. */
 void fake_poller_end(struct fake_poller *poller, enum poller_end end,
                      enum error_code code);

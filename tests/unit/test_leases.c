@@ -116,6 +116,13 @@ static struct lease_row row_of(struct stage *stage, const char *shard)
     return found;
 }
 
+static void progress(struct stage *stage, struct lease_held *held,
+                     const char *sequence)
+{
+    leases_progress(stage->leases, held,
+                    &(struct lease_progress){.sequence = sequence});
+}
+
 static void want_other(struct stage *stage, const char *shard)
 {
     struct lease_row row = row_of(stage, shard);
@@ -174,7 +181,7 @@ static void test_who_is_asked_hands_over_what_it_handled(void **state)
     pass(stage, 4000);
     assert_false(held->should_read);
     assert_true(held->is_ours);
-    leases_progress(stage->leases, held, "33");
+    progress(stage, held, "33");
     leases_reader_ended(stage->leases, held, LEASE_END_STOPPED);
     leases_tick(stage->leases);
     row = row_of(stage, "s1");
@@ -194,7 +201,7 @@ static void test_a_reader_that_does_not_end_is_left_behind(void **state)
     join_other(stage);
     want_other(stage, "s1");
     asked_ms = stage->clock.now_ms;
-    leases_progress(stage->leases, held, "5");
+    progress(stage, held, "5");
     while (is_owned(stage, "s1")) {
         pass(stage, 100);
         beat_other(stage);
@@ -205,7 +212,7 @@ static void test_a_reader_that_does_not_end_is_left_behind(void **state)
     }
     assert_int_equal(held->acts_until_ms, 0);
     assert_true(held->has_reader);
-    leases_progress(stage->leases, held, "9"); // nobody listens any more
+    progress(stage, held, "9"); // nobody listens any more
     pass(stage, 10000);
     assert_int_equal(leases_count(stage->leases), 1);
     assert_false(is_owned(stage, "s1")); // not again while that reader lives
@@ -285,7 +292,7 @@ static void test_a_stolen_lease_is_let_go(void **state)
     join_other(stage);
     want_other(stage, "s1");
     rob(stage, "s1");
-    leases_progress(stage->leases, held, "5");
+    progress(stage, held, "5");
     pass(stage, 1100);
     assert_false(held->is_ours);
     assert_false(held->should_read);
