@@ -23,10 +23,11 @@ struct kinesis_options {
     struct aws_session *session; // borrowed
     struct aws_client *client;   // borrowed; the poller's
     const struct clock *clock;
-    const struct log *log; // copied
-    const char *stream;    // name
-    const char *arn;       // eventSourceARN; NULL: derived
-    const char *shard;     // id
+    const struct log *log;    // copied
+    const char *stream;       // name
+    const char *arn;          // eventSourceARN; NULL: derived
+    const char *consumer_arn; // of enhanced fan-out
+    const char *shard;        // id
     struct stream_start start;
     int64_t idle_ms; // between reads at the tip; Lambda: 1 s
     uint64_t seed;
@@ -35,6 +36,10 @@ struct kinesis_options {
 /* Never fails: what is wrong shows as failure(). Options are copied but
  * session, client and clock. */
 struct source *kinesis_open(const struct kinesis_options *options);
+
+/* The same by enhanced fan-out: SubscribeToShard for options->consumer_arn, a
+ * consumer that is ACTIVE. */
+struct source *kinesis_fanout_open(const struct kinesis_options *options);
 
 /* Every shard within retention, all pages, STREAM_SHARDS_LIMIT at the most.
  * Blocks; for the keeper's thread. ERROR_NOT_FOUND: no such stream. */

@@ -5,7 +5,8 @@
 #include "base/bytes.h"
 #include "base/cbor_write.h"
 #include "base/json_write.h"
-#include "source/kinesis.h"
+#include "record/sequence.h"
+#include "source/stream.h"
 
 // One flat map, in either notation.
 struct call {
@@ -35,13 +36,18 @@ static void put_name(struct call *call, const char *name)
     buffer_append_char(call->out, ':');
 }
 
-static void put_text(struct call *call, const char *name, const char *text)
+static void put_bytes(struct call *call, const char *name, struct bytes text)
 {
     put_name(call, name);
     if (call->cbor)
-        cbor_put_text(call->out, bytes_of(text));
+        cbor_put_text(call->out, text);
     else
-        json_put_string(call->out, bytes_of(text));
+        json_put_string(call->out, text);
+}
+
+static void put_text(struct call *call, const char *name, const char *text)
+{
+    put_bytes(call, name, bytes_of(text));
 }
 
 static void put_int(struct call *call, const char *name, int64_t number)
@@ -69,15 +75,52 @@ static void end(struct call *call)
         buffer_append_char(call->out, '}');
 }
 
-static void put_position(struct call *call, const char *type)
+// What a call names the parts of a position by.
+struct position_names {
+    const char *type, *timestamp, *sequence;
+};
+
+// Of a record that is done in part the rest is read again: the record itself,
+// from which its first sub-records are left out.
+static void put_sequence(struct call *call, const struct position_names *names,
+                         const char *text)
 {
-    put_text(call, "ShardIteratorType", type);
+    struct sequence sequence;
+    bool is_part =
+        sequence_parse(bytes_of(text), &sequence) && sequence.subs > 0;
+
+    put_text(call, names->type,
+             is_part ? "AT_SEQUENCE_NUMBER" : "AFTER_SEQUENCE_NUMBER");
+    put_bytes(call, names->sequence,
+              is_part ? sequence.digits : bytes_of(text));
+}
+
+static void put_start(struct call *call, const struct position_names *names,
+                      const struct stream_start *start)
+{
+    switch (start->position) {
+    case STREAM_TRIM_HORIZON:
+        put_text(call, names->type, "TRIM_HORIZON");
+        break;
+    case STREAM_LATEST:
+        put_text(call, names->type, "LATEST");
+        break;
+    case STREAM_AT_TIMESTAMP:
+        put_text(call, names->type, "AT_TIMESTAMP");
+        put_time(call, names->timestamp, start->timestamp_ms);
+        break;
+    case STREAM_AFTER_SEQUENCE_NUMBER:
+        put_sequence(call, names, start->sequence_number);
+        break;
+    }
 }
 
 void kinesis_put_iterator_call(struct buffer *out, bool cbor,
                                const char *stream, const char *shard,
                                const struct stream_start *start)
 {
+    static const struct position_names names = {
+        "ShardIteratorType", "Timestamp", "StartingSequenceNumber"};
     struct call call = {.out = out, .cbor = cbor};
     bool is_plain = start->position == STREAM_TRIM_HORIZON ||
                     start->position == STREAM_LATEST;
@@ -85,22 +128,25 @@ void kinesis_put_iterator_call(struct buffer *out, bool cbor,
     begin(&call, is_plain ? 3 : 4);
     put_text(&call, "StreamName", stream);
     put_text(&call, "ShardId", shard);
-    switch (start->position) {
-    case STREAM_TRIM_HORIZON:
-        put_position(&call, "TRIM_HORIZON");
-        break;
-    case STREAM_LATEST:
-        put_position(&call, "LATEST");
-        break;
-    case STREAM_AT_TIMESTAMP:
-        put_position(&call, "AT_TIMESTAMP");
-        put_time(&call, "Timestamp", start->timestamp_ms);
-        break;
-    case STREAM_AFTER_SEQUENCE_NUMBER:
-        put_position(&call, "AFTER_SEQUENCE_NUMBER");
-        put_text(&call, "StartingSequenceNumber", start->sequence_number);
-        break;
-    }
+    put_start(&call, &names, start);
+    end(&call);
+}
+
+void kinesis_put_subscribe_call(struct buffer *out, const char *consumer_arn,
+                                const char *shard,
+                                const struct stream_start *start)
+{
+    static const struct position_names names = {"Type", "Timestamp",
+                                                "SequenceNumber"};
+    struct call call = {.out = out}, position = {.out = out};
+
+    begin(&call, 0);
+    put_text(&call, "ConsumerARN", consumer_arn);
+    put_text(&call, "ShardId", shard);
+    put_name(&call, "StartingPosition");
+    begin(&position, 0);
+    put_start(&position, &names, start);
+    end(&position);
     end(&call);
 }
 

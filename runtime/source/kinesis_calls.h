@@ -18,6 +18,11 @@ void kinesis_put_iterator_call(struct buffer *out, bool cbor,
                                const char *stream, const char *shard,
                                const struct stream_start *start);
 
+/* SubscribeToShard, JSON only: AWS is reported to fail on CBOR. */
+void kinesis_put_subscribe_call(struct buffer *out, const char *consumer_arn,
+                                const char *shard,
+                                const struct stream_start *start);
+
 /* GetRecords; limit from 1 to 10000. */
 void kinesis_put_records_call(struct buffer *out, bool cbor,
                               const char *iterator, size_t limit);

@@ -297,7 +297,8 @@ static void read_members(struct kinesis_parse *parse)
         if (bytes_equal(name, BYTES("Records"))) {
             parse->has_records = true;
             parse->in_records = enter_array(in) && next_element(in);
-        } else if (bytes_equal(name, BYTES("NextShardIterator")))
+        } else if (bytes_equal(name, BYTES("NextShardIterator")) ||
+                   bytes_equal(name, BYTES("ContinuationSequenceNumber")))
             read_text(in, &parse->next_iterator);
         else if (bytes_equal(name, BYTES("MillisBehindLatest")))
             read_int(in, &parse->page.millis_behind);

@@ -8,6 +8,9 @@
  * explicit nulls, kinesalite's float seconds and its {"type":"Buffer"} for what
  * was put by CBOR.
  *
+ * A SubscribeToShardEvent is read by the same functions: in place of the next
+ * iterator it has the ContinuationSequenceNumber.
+ *
  * Threads: pure functions.
  */
 #ifndef POLLARD_KINESIS_RECORDS_H
