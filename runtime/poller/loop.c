@@ -9,15 +9,15 @@
 #include "base/mem.h"
 #include "destination/destination.h"
 #include "handler/handler.h"
+#include "poller/discards.h"
 #include "poller/dispatch.h"
+#include "poller/ending.h"
 #include "poller/pipeline.h"
 #include "poller/response.h"
 #include "poller/trigger_config.h"
 #include "poller/trigger_pipeline.h"
 #include "source/source.h"
 
-// How often a handler that fails all the time is spoken of.
-#define LOOP_REPEAT_MS 10000
 // Look again so soon while the lease guard holds batches back: its deadline is
 // moved by another thread, which does not wake us.
 #define LOOP_GUARD_MS 100
@@ -31,12 +31,13 @@ struct loop {
 
     struct pipeline *pipeline; // owned
     struct dispatch *dispatch; // owned
+    struct discards *discards; // owned
     struct poller_stats stats;
     uint64_t left;      // failed records left to their visibility timeout
     uint64_t returning; // unstarted records given back to a queue
-    struct log_repeat failures, unstarted;
+    struct ending_log endings;
 
-    bool stopping, failed;
+    bool stopping, failed, shard_ended;
     int64_t failed_ms;
     enum poller_end end;
 };
@@ -48,6 +49,7 @@ static struct pipeline *create_pipeline(const struct loop_options *options)
     trigger_pipeline_options(options->trigger, options->is_shard, options->seed,
                              &made);
     made.window = options->window;
+    made.filter = options->filter;
     return pipeline_create(&made);
 }
 
@@ -74,24 +76,13 @@ struct loop *loop_create(const struct loop_options *options)
     loop->concurrency = trigger_concurrency(options->trigger);
     loop->pipeline = create_pipeline(options);
     loop->dispatch = create_dispatch(options);
+    loop->endings.log = options->log;
+    loop->discards = discards_create(
+        &(struct discards_options){.pipeline = loop->pipeline,
+                                   .on_failure = options->on_failure,
+                                   .on_filtered = options->on_filtered,
+                                   .log = options->log});
     return loop;
-}
-
-/* Verdicts to the source. */
-static void settle(struct loop *loop, int64_t now_ms)
-{
-    struct settlement settlement;
-
-    while (pipeline_next_settlement(loop->pipeline, &settlement)) {
-        if (settlement.verdict == SOURCE_DONE)
-            loop->stats.records_done++;
-        if (settlement.verdict == SOURCE_AGAIN && settlement.delay_ms < 0)
-            loop->left++;
-        if (settlement.verdict == SOURCE_RETURN && !loop->options.is_shard)
-            loop->returning++;
-        source_settle(loop->options.source, settlement.record,
-                      settlement.verdict, settlement.delay_ms, now_ms);
-    }
 }
 
 static void tell_checkpoint(struct loop *loop)
@@ -107,64 +98,37 @@ static void tell_checkpoint(struct loop *loop)
                                         .window = checkpoint.window});
 }
 
-/* What a batch came to, for the log. */
-struct ending {
-    size_t records, failed;
-    unsigned attempt;
-    enum outcome_kind kind;
-    const char *reason; // NULL: none given
-};
-
-static const char *what_failed(enum outcome_kind kind)
+/* The checkpoint to the keeper, verdicts to the source. */
+static void settle(struct loop *loop, int64_t now_ms)
 {
-    switch (kind) {
-    case OUTCOME_DONE:
-        return "records";
-    case OUTCOME_FAILED:
-        return "batch";
-    case OUTCOME_TIMED_OUT:
-        return "timed out";
-    case OUTCOME_UNSTARTED:
-        return "not started";
+    struct settlement settlement;
+
+    tell_checkpoint(loop);
+    while (pipeline_next_settlement(loop->pipeline, &settlement)) {
+        if (settlement.verdict == SOURCE_DONE)
+            loop->stats.records_done++;
+        if (settlement.verdict == SOURCE_AGAIN && settlement.delay_ms < 0)
+            loop->left++;
+        if (settlement.verdict == SOURCE_RETURN && !loop->options.is_shard)
+            loop->returning++;
+        source_settle(loop->options.source, settlement.record,
+                      settlement.verdict, settlement.delay_ms, now_ms);
     }
-    return NULL;
-}
-
-static void log_failure(struct loop *loop, const struct ending *ending,
-                        int64_t now_ms)
-{
-    bool ran = ending->kind != OUTCOME_UNSTARTED;
-    struct log_repeat *repeat = ran ? &loop->failures : &loop->unstarted;
-
-    if (!log_repeat_due(repeat, now_ms, LOOP_REPEAT_MS))
-        return;
-    log_warn(
-        loop->options.log, ran ? "handler.failed" : "handler.unstarted",
-        LOG_STR("what", what_failed(ending->kind)),
-        LOG_INT("records", ending->records), LOG_INT("failed", ending->failed),
-        LOG_INT("attempt", ending->attempt), LOG_STR("reason", ending->reason),
-        LOG_INT("suppressed", repeat->suppressed));
-    repeat->suppressed = 0;
 }
 
 static void note_ending(struct loop *loop, struct ending *ending,
-                        const struct outcome *outcome,
-                        const struct response_verdict *verdict, int64_t now_ms)
+                        int64_t now_ms)
 {
-    bool unstarted = outcome->kind == OUTCOME_UNSTARTED;
+    const struct response_verdict *verdict = ending->verdict;
 
-    ending->kind = outcome->kind;
     ending->failed =
         verdict->all_failed ? ending->records : verdict->failed_count;
-    if (verdict->why[0])
-        ending->reason = verdict->why;
-    else if (outcome->reason[0])
-        ending->reason = outcome->reason;
     loop->stats.records_failed += ending->failed;
-    loop->stats.batches_failed += ending->failed > 0;
+    loop->stats.batches_failed += verdict->all_failed || ending->failed;
     // While we stop it is no news that something did not start.
-    if (ending->failed || (unstarted && !loop->stopping))
-        log_failure(loop, ending, now_ms);
+    if (verdict->all_failed || ending->failed ||
+        (verdict->is_unstarted && !loop->stopping))
+        ending_say(&loop->endings, ending, now_ms);
 }
 
 static bool is_paused(const struct loop *loop)
@@ -193,14 +157,16 @@ static void finish_batch(struct loop *loop, struct batch *batch,
                          const struct outcome *outcome, int64_t now_ms)
 {
     struct response_verdict verdict = {0};
-    struct ending ending = {.records = batch->count, .attempt = batch->attempt};
+    struct ending ending = {.records = batch->count,
+                            .attempt = batch->attempt,
+                            .outcome = outcome,
+                            .verdict = &verdict};
     bool was_paused = is_paused(loop);
 
     pipeline_finish(loop->pipeline, batch, outcome, now_ms, &verdict);
-    note_ending(loop, &ending, outcome, &verdict, now_ms);
+    note_ending(loop, &ending, now_ms);
     log_breaker(loop, was_paused);
     response_verdict_finish(&verdict);
-    tell_checkpoint(loop);
 }
 
 static void finish_batches(struct loop *loop, int64_t now_ms)
@@ -255,6 +221,18 @@ static void start_batches(struct loop *loop, int64_t now_ms)
     }
 }
 
+/* What is given up is reported while we may act for the shard. A stop then lets
+ * what is out come to its end; without the lease it is the next owner's. */
+static void report_discards(struct loop *loop, int64_t now_ms)
+{
+    if (may_act(loop, now_ms))
+        discards_round(loop->discards, now_ms);
+    else if (loop->stopping)
+        discards_withdraw(loop->discards);
+    else
+        discards_hold(loop->discards, now_ms);
+}
+
 static void move_source(struct loop *loop, int64_t now_ms)
 {
     size_t room = loop->stopping ? 0 : pipeline_room(loop->pipeline);
@@ -282,6 +260,14 @@ static void watch_source(struct loop *loop, int64_t now_ms)
     stop(loop);
 }
 
+static void watch_end_of_shard(struct loop *loop, int64_t now_ms)
+{
+    if (loop->shard_ended || !source_is_ended(loop->options.source))
+        return;
+    loop->shard_ended = true;
+    pipeline_end_of_shard(loop->pipeline, now_ms);
+}
+
 static bool is_idle(const struct loop *loop)
 {
     return pipeline_is_idle(loop->pipeline) &&
@@ -297,12 +283,10 @@ static bool has_waited_enough(const struct loop *loop, int64_t now_ms)
 
 static void decide_end(struct loop *loop, int64_t now_ms)
 {
-    const struct source *source = loop->options.source;
-
     if (loop->failed) {
         if (is_idle(loop) || has_waited_enough(loop, now_ms))
             loop->end = POLLER_FAILED;
-    } else if (source_is_ended(source) && pipeline_is_idle(loop->pipeline)) {
+    } else if (loop->shard_ended && pipeline_is_idle(loop->pipeline)) {
         loop->end = POLLER_SHARD_ENDED;
     } else if (loop->stopping && is_idle(loop)) {
         loop->end = POLLER_STOPPED;
@@ -314,12 +298,21 @@ bool loop_is_over(const struct loop *loop)
     return loop->end != POLLER_RUNNING;
 }
 
+static void follow_wall(struct loop *loop, int64_t now_ms)
+{
+    pipeline_set_wall(loop->pipeline,
+                      clock_wall_ms(loop->options.clock) - now_ms);
+}
+
 void loop_round(struct loop *loop, int64_t now_ms)
 {
     if (loop_is_over(loop))
         return;
+    follow_wall(loop, now_ms);
     finish_batches(loop, now_ms);
     receive(loop, now_ms);
+    watch_end_of_shard(loop, now_ms);
+    report_discards(loop, now_ms);
     start_batches(loop, now_ms);
     settle(loop, now_ms);
     move_source(loop, now_ms);
@@ -336,6 +329,7 @@ static void force(struct loop *loop, int64_t now_ms)
     stop(loop);
     dispatch_withdraw(loop->dispatch);
     finish_batches(loop, now_ms);
+    discards_withdraw(loop->discards);
     settle(loop, now_ms);
     loop->end = POLLER_STOPPED;
 }
@@ -359,7 +353,7 @@ void loop_reply(struct loop *loop, struct aws_reply *reply, int64_t now_ms)
 {
     if (reply->owner == loop->options.source)
         source_reply(loop->options.source, reply, now_ms);
-    else
+    else if (!discards_reply(loop->discards, reply, now_ms))
         destination_reply(loop->options.destination, reply, now_ms);
 }
 
@@ -368,7 +362,8 @@ int64_t loop_deadline_ms(const struct loop *loop, int64_t now_ms)
     int64_t deadline_ms =
         clock_earlier(source_deadline_ms(loop->options.source),
                       dispatch_deadline_ms(loop->dispatch));
-    int64_t starts_ms = pipeline_deadline_ms(loop->pipeline);
+    int64_t starts_ms = clock_earlier(pipeline_deadline_ms(loop->pipeline),
+                                      discards_deadline_ms(loop->discards));
 
     if (starts_ms <= now_ms && !may_act(loop, now_ms))
         starts_ms = now_ms + LOOP_GUARD_MS;
@@ -411,6 +406,7 @@ void loop_stats(const struct loop *loop, struct poller_stats *stats)
     source_counts(loop->options.source, &counts);
     rest = unsettled(loop, &counts);
     *stats = loop->stats;
+    pipeline_counts(loop->pipeline, &stats->counts);
     // The source also counts what it made visible again after a backoff.
     stats->records_returned =
         counts.returned < loop->returning ? counts.returned : loop->returning;
@@ -418,7 +414,6 @@ void loop_stats(const struct loop *loop, struct poller_stats *stats)
     stats->records_deleted = counts.deleted;
     stats->visibility_extensions = counts.extended;
     stats->waits_for_source = counts.waits;
-    pipeline_counts(loop->pipeline, &stats->counts);
     if (!loop_is_over(loop)) {
         stats->records_inside = rest;
         return;
@@ -462,12 +457,14 @@ bool loop_destroy(struct loop *loop)
         return true;
     pipeline_stop(loop->pipeline);
     give_up_batches(loop);
+    discards_withdraw(loop->discards);
     if (dispatch_out(loop->dispatch))
         return false;
     give_up_rest(loop);
     while ((record = source_next(loop->options.source)))
         source_settle(loop->options.source, record, SOURCE_AGAIN, -1, 0);
     dispatch_destroy(loop->dispatch);
+    discards_destroy(loop->discards);
     pipeline_destroy(loop->pipeline);
     destination_close(loop->options.destination);
     source_close(loop->options.source);

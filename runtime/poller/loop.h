@@ -17,10 +17,13 @@
 #include "poller/poller.h"
 
 struct aws_reply;
+struct clock;
 struct destination;
+struct filter;
 struct loop;
 struct mail;
 struct mailbox;
+struct on_failure;
 
 /* What the mail in the poller's mailbox is. */
 enum loop_mail { LOOP_OUTCOME, LOOP_STOP, LOOP_FORCE };
@@ -30,6 +33,10 @@ struct loop_options {
     bool is_shard;
     struct source *source;           // owned from here on
     struct destination *destination; // owned from here on; NULL: none
+    struct filter *filter;           // owned from here on; NULL: none
+    struct on_failure *on_failure;   // owned from here on; NULL: none
+    struct on_failure *on_filtered;  // owned from here on; NULL: none
+    const struct clock *clock;       // borrowed; the wall's, for records' ages
     struct handler *handler;         // borrowed
     struct mailbox *mailbox;         // borrowed; for invocations to come back
     const struct log *log;           // borrowed

@@ -214,6 +214,7 @@ static void create_loop(struct poller *poller)
         .is_shard = poller->is_shard,
         .source = poller->source,
         .destination = poller->destination,
+        .clock = poller->clock,
         .handler = poller->handler,
         .mailbox = &poller->mailbox,
         .log = &poller->log,

@@ -25,6 +25,7 @@
 #include "fake_handler.h"
 #include "memory_source.h"
 #include "poller/trigger_config.h"
+#include "sim_clock.h"
 #include "test.h"
 
 #define VISIBILITY_MS 30000
@@ -43,6 +44,7 @@ struct stage {
     volatile int64_t acts_until_ms;
     size_t checkpoint; // records handled, as told
     int64_t now_ms;
+    struct sim_clock clock;
     struct loop *loop;
 };
 
@@ -89,7 +91,8 @@ static struct stage *stage_create(void)
     stage->sink = (struct log_sink){.fd = memfd_create("log", MFD_CLOEXEC),
                                     .level = LOG_LEVEL_INFO};
     stage->log.sink = &stage->sink;
-    stage->now_ms = 1000000;
+    sim_clock_init(&stage->clock);
+    stage->now_ms = clock_now_ms(&stage->clock.clock);
     stage->acts_until_ms = CLOCK_NEVER;
     stage->stop_mail.kind = LOOP_STOP;
     stage->force_mail.kind = LOOP_FORCE;
@@ -117,6 +120,7 @@ static void open_loop(struct stage *stage)
                            : NULL,
         .handler = fake_handler(&stage->handler),
         .mailbox = &stage->mailbox,
+        .clock = &stage->clock.clock,
         .log = &stage->log,
         .acts_until_ms = &stage->acts_until_ms,
         .seed = 7,
@@ -180,7 +184,8 @@ static void settle_down(struct stage *stage)
 
 static void pass(struct stage *stage, int64_t ms)
 {
-    stage->now_ms += ms;
+    sim_clock_advance(&stage->clock, ms);
+    stage->now_ms = clock_now_ms(&stage->clock.clock);
     settle_down(stage);
 }
 
