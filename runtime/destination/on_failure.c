@@ -272,6 +272,11 @@ struct failure *on_failure_next(struct on_failure *on_failure)
     return failure;
 }
 
+const void *on_failure_owner(const struct on_failure *on_failure)
+{
+    return on_failure->destination;
+}
+
 bool on_failure_reply(struct on_failure *on_failure, struct aws_reply *reply,
                       int64_t now_ms)
 {

@@ -98,6 +98,9 @@ struct failure *on_failure_next(struct on_failure *on_failure);
 bool on_failure_reply(struct on_failure *on_failure, struct aws_reply *reply,
                       int64_t now_ms);
 
+/* Whose calls they are, for aws_client_cancel. */
+const void *on_failure_owner(const struct on_failure *on_failure);
+
 /* Send what is due; call after every event of the loop. */
 void on_failure_poll(struct on_failure *on_failure, int64_t now_ms);
 int64_t on_failure_deadline_ms(const struct on_failure *on_failure);

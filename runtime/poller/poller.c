@@ -12,8 +12,10 @@
 #include "base/mailbox.h"
 #include "base/mem.h"
 #include "destination/destination.h"
+#include "destination/on_failure.h"
 #include "poller/loop.h"
 #include "poller/trigger_config.h"
+#include "poller/trigger_pipeline.h"
 #include "source/sqs.h"
 
 // The loop goes round at least so often, to show that it lives.
@@ -41,6 +43,8 @@ struct poller {
     // Poller thread only, once it runs.
     struct source *source;           // the loop's, once there is one
     struct destination *destination; // likewise; NULL: none
+    struct on_failure *on_failure;   // likewise; NULL: none
+    struct on_failure *on_filtered;  // likewise; NULL: none
     struct loop *loop;               // owned
 
     // Shared.
@@ -198,6 +202,53 @@ static bool open_destination(struct poller *poller, struct error *err)
     return poller->destination || error_wrap(err, "destination %s", arn);
 }
 
+static struct on_failure *open_reports(const struct poller *poller,
+                                       const char *destination,
+                                       bool include_payload, uint64_t seed,
+                                       struct error *err)
+{
+    const struct trigger_config *trigger = poller->trigger;
+    struct on_failure *on_failure = on_failure_open(
+        &(struct on_failure_options){.destination = destination,
+                                     .include_payload = include_payload,
+                                     .trigger = trigger->name,
+                                     .function = trigger->handler_name
+                                                     ? trigger->handler_name
+                                                     : trigger->name,
+                                     .session = poller->session,
+                                     .client = poller->client,
+                                     .clock = poller->clock,
+                                     .log = &poller->log,
+                                     .seed = seed},
+        err);
+
+    if (!on_failure)
+        error_wrap(err, "destination %s", destination);
+    return on_failure;
+}
+
+static bool open_on_failure(struct poller *poller, struct error *err)
+{
+    const struct trigger_config *trigger = poller->trigger;
+
+    if (!trigger->destination_config.on_failure.destination)
+        return true;
+    poller->on_failure =
+        open_reports(poller, trigger->destination_config.on_failure.destination,
+                     trigger->destination_config.on_failure.include_payload,
+                     poller->seed ^ 4, err);
+    return poller->on_failure != NULL;
+}
+
+static bool open_on_filtered(struct poller *poller, struct error *err)
+{
+    if (!trigger_moves_filtered(poller->trigger))
+        return true;
+    poller->on_filtered = open_reports(poller, poller->trigger->on_filtered,
+                                       false, poller->seed ^ 5, err);
+    return poller->on_filtered != NULL;
+}
+
 static void forward_checkpoint(void *context,
                                const struct poller_checkpoint *checkpoint)
 {
@@ -214,6 +265,8 @@ static void create_loop(struct poller *poller)
         .is_shard = poller->is_shard,
         .source = poller->source,
         .destination = poller->destination,
+        .on_failure = poller->on_failure,
+        .on_filtered = poller->on_filtered,
         .clock = poller->clock,
         .handler = poller->handler,
         .mailbox = &poller->mailbox,
@@ -285,6 +338,11 @@ static void cancel_calls(struct poller *poller)
     aws_client_cancel(poller->client, poller->source);
     if (poller->destination)
         aws_client_cancel(poller->client, poller->destination);
+    if (poller->on_failure)
+        aws_client_cancel(poller->client, on_failure_owner(poller->on_failure));
+    if (poller->on_filtered)
+        aws_client_cancel(poller->client,
+                          on_failure_owner(poller->on_filtered));
     take_replies(poller, now_ms);
     publish(poller, now_ms);
 }
@@ -328,7 +386,8 @@ static bool start_thread(struct poller *poller, struct error *err)
 
 bool poller_start(struct poller *poller, struct error *err)
 {
-    if (!open_destination(poller, err))
+    if (!open_destination(poller, err) || !open_on_failure(poller, err) ||
+        !open_on_filtered(poller, err))
         return false;
     create_loop(poller);
     return start_thread(poller, err);

@@ -42,6 +42,11 @@ static enum pipeline_filtered filtered(const char *what)
                                  : PIPELINE_FILTERED_LEAVE;
 }
 
+bool trigger_moves_filtered(const struct trigger_config *trigger)
+{
+    return filtered(trigger->on_filtered) == PIPELINE_FILTERED_MOVE;
+}
+
 static int64_t ms_of(int64_t seconds) // -1: any, stays so
 {
     return seconds < 0 ? -1 : seconds * 1000;

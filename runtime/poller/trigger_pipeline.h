@@ -19,6 +19,9 @@ void trigger_pipeline_options(const struct trigger_config *trigger,
                               bool is_shard, uint64_t seed,
                               struct pipeline_options *options);
 
+/* Records that no filter matches go to a destination, `on_filtered`. */
+bool trigger_moves_filtered(const struct trigger_config *trigger);
+
 /* Batches of a queue at once. */
 size_t trigger_concurrency(const struct trigger_config *trigger);
 
