@@ -184,6 +184,24 @@ static void check_key(const struct check *check)
                         key);
 }
 
+static void check_filters(const struct check *check)
+{
+    struct schema_map inner;
+    enum record_kind kind = RECORD_SQS;
+
+    switch (check->config->source.type) {
+    case SOURCE_TYPE_SQS:
+        kind = RECORD_SQS;
+        break;
+    case SOURCE_TYPE_KINESIS:
+        kind = RECORD_KINESIS;
+        break;
+    }
+    schema_enter(check->map, "filter_criteria", &inner);
+    filter_config_check(&check->config->filter_criteria, kind, &inner,
+                        check->problems);
+}
+
 static void check_parts(const struct check *check)
 {
     const struct trigger_config *config = check->config;
@@ -225,6 +243,7 @@ bool trigger_config_check(struct trigger_config *config,
             check_queue(&check);
         else
             check_stream(&check);
+        check_filters(&check);
     }
     check_parts(&check);
     return problems->added == before;
