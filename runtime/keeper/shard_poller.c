@@ -274,7 +274,7 @@ void shard_poller_ended(struct shard_poller *shard, int64_t now_ms)
     shard_poller_report(shard);
     end = end_of(shard, now_ms);
     poller_read_stats(shard->poller, &stats);
-    poller_stats_add(shard->options.past, &stats);
+    poller_stats_add_ended(shard->options.past, &stats);
     poller_destroy(shard->poller);
     shard->poller = NULL;
     leases_reader_ended(shard->options.leases, shard->held, end);

@@ -79,6 +79,16 @@ void poller_stats_add(struct poller_stats *sum,
         sum->first_poll_ms = stats->first_poll_ms;
 }
 
+void poller_stats_add_ended(struct poller_stats *sum,
+                            const struct poller_stats *stats)
+{
+    struct poller_stats counted = *stats;
+
+    counted.records_inside = 0;
+    pipeline_counts_end(&counted.counts);
+    poller_stats_add(sum, &counted);
+}
+
 static void wake(void *context)
 {
     struct poller *poller = context;

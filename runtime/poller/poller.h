@@ -86,6 +86,10 @@ struct poller_stats { // published; any thread may read
 void poller_stats_add(struct poller_stats *sum,
                       const struct poller_stats *stats);
 
+/* The same for a run that is over: only what was counted is added. */
+void poller_stats_add_ended(struct poller_stats *sum,
+                            const struct poller_stats *stats);
+
 struct poller *poller_create(const struct poller_options *options);
 bool poller_start(struct poller *poller, struct error *err);
 

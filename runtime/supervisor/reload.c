@@ -145,7 +145,7 @@ static void free_old(struct supervisor *supervisor, struct trigger **old,
         struct poller_stats stats;
 
         trigger_read_stats(old[i], &stats);
-        poller_stats_add(&supervisor->past, &stats);
+        poller_stats_add_ended(&supervisor->past, &stats);
         if (!trigger_destroy(old[i], clock_now_ms(supervisor->clock)))
             supervisor->user_code_hangs = true;
     }

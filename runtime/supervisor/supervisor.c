@@ -16,7 +16,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/problems.h"
+#include "poller/trigger_config.h"
 #include "store/store.h"
+#include "supervisor/metrics.h"
 #include "supervisor/notify.h"
 #include "supervisor/settings.h"
 #include "supervisor/supervisor_inner.h"
@@ -215,17 +217,15 @@ static int wait_for_event(struct supervisor *supervisor, int64_t deadline_ms)
 static void log_counters(const struct supervisor *supervisor)
 {
     for (size_t i = 0; i < supervisor->trigger_count; i++) {
-        struct poller_stats stats;
+        const struct trigger *trigger = supervisor->triggers[i];
+        struct metrics_trigger figures = {
+            .name = trigger_config(trigger)->name,
+            .is_queue = trigger_config(trigger)->source.type == SOURCE_TYPE_SQS,
+        };
 
-        trigger_read_stats(supervisor->triggers[i], &stats);
-        log_info(
-            &supervisor->log, "trigger.counters",
-            LOG_STR("trigger", trigger_config(supervisor->triggers[i])->name),
-            LOG_INT("received", stats.records_received),
-            LOG_INT("done", stats.records_done),
-            LOG_INT("failed", stats.records_failed),
-            LOG_INT("returned", stats.records_returned),
-            LOG_INT("batches", stats.batches_started));
+        trigger_read_stats(trigger, &figures.stats);
+        if (log_enabled(&supervisor->log, LOG_LEVEL_INFO))
+            metrics_log(&figures, &supervisor->log);
     }
 }
 

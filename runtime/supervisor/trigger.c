@@ -232,7 +232,7 @@ static void reap(struct trigger *trigger)
     if (trigger->keeper)
         keeper_join(trigger->keeper);
     read_running(trigger, &stats);
-    poller_stats_add(&trigger->past, &stats);
+    poller_stats_add_ended(&trigger->past, &stats);
     poller_destroy(trigger->poller);
     keeper_destroy(trigger->keeper);
     trigger->poller = NULL;

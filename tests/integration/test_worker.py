@@ -397,6 +397,11 @@ class Stopping(Worker):
         wait_until(lambda: sum(self.sqs.counts(url)) == 0, 20, "all were deleted")
         pollard.send_signal(signal.SIGUSR1)
         self.wait_event("trigger.counters")
+        counters = self.events("trigger.counters")[-1]
+        for name, count in [("PolledEventCount", 30), ("FilteredOutEventCount", 0), ("InvokedEventCount", 30),
+                            ("FailedInvokeEventCount", 0), ("DeletedEventCount", 30)]:
+            self.assertEqual(counters[name], count, name)
+        self.assertNotIn("DroppedEventCount", counters)
         self.assertEqual(stop(pollard), 0)
         stopped = self.events("worker.stopped")[-1]
         self.assertEqual((stopped["finished"], stopped["left_hidden"]), (30, 0))
