@@ -96,8 +96,13 @@ static void put_batch(struct buffer *out, const struct failure *failure)
 
 void failure_report_event(struct buffer *out, const struct failure *failure)
 {
-    event_write(out, (const struct record *const *)failure->records,
-                failure->count);
+    const struct record *const *records =
+        (const struct record *const *)failure->records;
+
+    if (failure->window)
+        event_write_window(out, records, failure->count, failure->window);
+    else
+        event_write(out, records, failure->count);
 }
 
 static void put_payload(struct buffer *out, const struct failure *failure)

@@ -371,6 +371,7 @@ static void test_a_reply_of_another_is_not_taken(void **state)
     (void)state;
     assert_false(
         on_failure_reply(world->on_failure, &reply, world->clock.now_ms));
+    on_failure_withdraw(world->on_failure, &world->failure);
     world_destroy(world);
 }
 
