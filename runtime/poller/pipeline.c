@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "filter/filter.h"
 #include "handler/handler.h"
 #include "poller/flow.h"
 #include "poller/gate.h"
@@ -87,6 +88,16 @@ static void learn_size(struct flow *flow, const struct record *record)
     flow->typical_bytes = typical ? typical : 1;
 }
 
+static void let_in(struct pipeline *pipeline, struct record *record)
+{
+    struct flow *flow = pipeline->flow;
+
+    if (gate_admit(&pipeline->gate, flow->now_ms))
+        flow->ops->add(flow, record);
+    else
+        settle_add(&flow->settle, record, SOURCE_RETURN);
+}
+
 void pipeline_add(struct pipeline *pipeline, struct record *record,
                   int64_t now_ms)
 {
@@ -99,10 +110,12 @@ void pipeline_add(struct pipeline *pipeline, struct record *record,
         return;
     }
     learn_size(flow, record);
-    if (gate_admit(&pipeline->gate, now_ms))
-        flow->ops->add(flow, record);
-    else
-        settle_add(&flow->settle, record, SOURCE_RETURN);
+    if (filter_matches(flow->options.filter, record)) {
+        let_in(pipeline, record);
+        return;
+    }
+    flow->counts.filtered++;
+    flow->ops->add_filtered(flow, record);
 }
 
 /* IteratorAge (lambda-esm.md section 7). Clocks of two machines may differ. */

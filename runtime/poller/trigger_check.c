@@ -88,6 +88,11 @@ static void check_filtered(const struct check *check)
         complain(check, "on_filtered",
                  "means nothing without filter_criteria, which leaves nothing "
                  "out");
+    if (what && !strcmp(what, "leave") &&
+        source_config_is_fifo(&check->config->source))
+        complain(check, "on_filtered",
+                 "a message left in a FIFO queue blocks its group; delete it, "
+                 "or move it to a destination");
     if (what && !strchr(what, ':') && strcmp(what, "delete") != 0 &&
         strcmp(what, "leave") != 0)
         schema_complain(check->map, "on_filtered", check->problems,

@@ -134,6 +134,11 @@ static struct check_case {
      "filter_criteria: {filters: [{pattern: {body: [x]}}]}\n"
      "    on_filtered: leave",
      ""},
+    {"on_filtered to leave, on FIFO", FIFO,
+     "filter_criteria: {filters: [{pattern: {body: [x]}}]}\n"
+     "    on_filtered: leave",
+     "7:18: triggers.a.on_filtered: a message left in a FIFO queue blocks its "
+     "group; delete it, or move it to a destination\n"},
 
     // What a handler's response means.
     {"partial batch responses", QUEUE,
