@@ -1,0 +1,309 @@
+/*
+ * The cases of tests/conformance against the pure core in virtual time. Each
+ * file is a topic; each case is reported under its own name.
+ */
+#include <glob.h>
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "case_world.h"
+#include "poller/pipeline.h"
+#include "settings_file.h"
+#include "test.h"
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static char *written(const json_t *value)
+{
+    return json_dumps(value, JSON_ENCODE_ANY | JSON_SORT_KEYS);
+}
+
+/* Does `seen` say what `wanted` says, and perhaps more? A text stands for the
+ * records of an invocation. */
+static bool agrees(const json_t *wanted, const json_t *seen)
+{
+    const char *key;
+    json_t *member;
+
+    if (json_is_string(wanted))
+        return json_equal((json_t *)(uintptr_t)wanted,
+                          json_object_get(seen, "records"));
+    json_object_foreach(
+        (json_t *)(uintptr_t)wanted, key,
+        member) if (strcmp(key, "after") != 0 &&
+                    !json_equal(member,
+                                json_object_get(seen, key))) return false;
+    return json_integer_value(json_object_get(wanted, "after")) <=
+           json_integer_value(json_object_get(seen, "at"));
+}
+
+static void check_list(const char *what, const json_t *wanted,
+                       const json_t *seen, bool goes_on)
+{
+    AUTO_FREE char *told = written(seen), *asked = written(wanted);
+    size_t count = json_array_size(wanted);
+    bool good = goes_on ? json_array_size(seen) >= count
+                        : json_array_size(seen) == count;
+
+    for (size_t i = 0; good && i < count; i++)
+        good = agrees(json_array_get(wanted, i), json_array_get(seen, i));
+    if (!good)
+        fail_msg("%s: wanted %s\nbut saw %s", what, asked, told);
+}
+
+/* In any order: each wanted one takes one that it agrees with. */
+static void check_set(const char *what, const json_t *wanted,
+                      const json_t *seen)
+{
+    AUTO_FREE char *told = written(seen), *asked = written(wanted);
+    json_t *left = json_copy((json_t *)(uintptr_t)seen), *one;
+    size_t i, at;
+
+    json_array_foreach(wanted, i, one)
+    {
+        for (at = 0; at < json_array_size(left); at++)
+            if (agrees(one, json_array_get(left, at)))
+                break;
+        if (json_array_remove(left, at) != 0)
+            break;
+    }
+    at = json_array_size(left);
+    json_decref(left);
+    if (i < json_array_size(wanted) || at)
+        fail_msg("%s: wanted, in any order, %s\nbut saw %s", what, asked, told);
+}
+
+static void check_invocations(const struct case_world *world,
+                              const json_t *expect)
+{
+    const json_t *wanted = json_object_get(expect, "invocations");
+
+    if (!wanted)
+        return;
+    if (json_is_true(json_object_get(world->spec, "unordered")))
+        check_set("invocations", wanted, world->invocations);
+    else
+        check_list("invocations", wanted, world->invocations,
+                   json_is_true(json_object_get(expect, "and_so_on")));
+}
+
+static bool is_named(const char *names, const char *name)
+{
+    size_t size = strlen(name);
+    const char *at = names;
+
+    while ((at = strstr(at, name))) {
+        if ((at == names || at[-1] == ' ') && (!at[size] || at[size] == ' '))
+            return true;
+        at += size;
+    }
+    return false;
+}
+
+/* All messages, where the case says nothing. */
+static void check_deleted(const struct case_world *world, const json_t *expect)
+{
+    const char *wanted = text_of(expect, "deleted");
+
+    for (size_t i = 0; world->is_queue && i < world->count; i++) {
+        const struct case_message *message = &world->messages[i];
+        bool is_gone = message->state == CASE_GONE;
+
+        if (is_gone != (!wanted || is_named(wanted, message->name)))
+            fail_msg("%s was %sdeleted", message->name, is_gone ? "" : "not ");
+    }
+}
+
+/* At the last record, where the case says nothing. */
+static void check_checkpoints(const struct case_world *world,
+                              const json_t *expect)
+{
+    const json_t *wanted = json_object_get(expect, "checkpoints");
+    size_t count = json_array_size(world->checkpoints);
+    AUTO_FREE char *seen = written(world->checkpoints);
+
+    if (wanted) {
+        AUTO_FREE char *asked = written(wanted);
+
+        assert_string_equal(seen, asked);
+        return;
+    }
+    if (world->is_queue || !world->count)
+        return;
+    assert_true(count > 0);
+    assert_string_equal(
+        json_string_value(json_array_get(world->checkpoints, count - 1)),
+        world->messages[world->count - 1].name);
+}
+
+/* {"record", "from", "to"}: changes of visibility to a time in [from, to]; -1:
+ * left as it was. */
+static void check_again(const struct case_world *world, const json_t *expect)
+{
+    const json_t *wanted = json_object_get(expect, "again"), *one, *seen;
+    AUTO_FREE char *told = written(world->again);
+    json_int_t from, to;
+    size_t i;
+
+    if (!wanted)
+        return;
+    if (json_array_size(wanted) != json_array_size(world->again))
+        fail_msg("again: saw %s", told);
+    json_array_foreach(wanted, i, one)
+    {
+        json_int_t delay;
+
+        seen = json_array_get(world->again, i);
+        delay = json_integer_value(json_object_get(seen, "delay"));
+        from = to = -1;
+        (void)json_unpack((json_t *)(uintptr_t)one, "{s:I, s:I}", "from", &from,
+                          "to", &to);
+        if (strcmp(text_of(one, "record"), text_of(seen, "record")) != 0 ||
+            delay < from || delay > to)
+            fail_msg("again: saw %s", told);
+    }
+}
+
+static void check_told(const struct case_world *world, const json_t *expect)
+{
+    const char *wanted = text_of(expect, "told");
+    AUTO_FREE char *seen = written(world->told);
+
+    if (wanted && !strstr(seen, wanted))
+        fail_msg("told: wanted \"%s\" but saw %s", wanted, seen);
+    if (!wanted && json_array_size(world->told))
+        fail_msg("told: saw %s", seen);
+}
+
+#define COUNT(name_)                                    \
+    {                                                   \
+#name_, offsetof(struct pipeline_counts, name_) \
+    }
+static const struct {
+    const char *name;
+    size_t offset;
+} counters[] = {
+    COUNT(polled),          COUNT(filtered),          COUNT(dispatched),
+    COUNT(failed_error),    COUNT(failed_timeout),    COUNT(failed_records),
+    COUNT(failed_response), COUNT(invalid_responses), COUNT(dropped_attempts),
+    COUNT(dropped_age),     COUNT(reported),          COUNT(moved),
+    COUNT(breaker_opened),
+};
+
+static uint64_t count_of(const struct pipeline_counts *counts, const char *name)
+{
+    for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+        if (!strcmp(counters[i].name, name))
+            return *(const uint64_t *)(const void *)((const char *)counts +
+                                                     counters[i].offset);
+    fail_msg("no counter \"%s\"", name);
+    return 0;
+}
+
+static void check_counts(const struct case_world *world, const json_t *expect)
+{
+    const json_t *wanted = json_object_get(expect, "counts");
+    struct pipeline_counts counts;
+    const char *name;
+    json_t *value;
+
+    pipeline_counts(world->pipeline, &counts);
+    json_object_foreach((json_t *)(uintptr_t)wanted, name,
+                        value) if (count_of(&counts, name) !=
+                                   (uint64_t)json_integer_value(value))
+        fail_msg("counts: %s is %llu", name,
+                 (unsigned long long)count_of(&counts, name));
+}
+
+static void check_refusal(const json_t *spec, const char *rule)
+{
+    AUTO_FREE char *text = case_settings_text(spec);
+    struct settings_file *file = settings_file_create(text);
+    struct settings *settings = settings_file_load(file);
+    AUTO_FREE char *told = settings_file_told(file);
+
+    assert_null(settings);
+    assert_contains(told, rule);
+    settings_file_destroy(file);
+}
+
+static void check_run(const json_t *spec)
+{
+    const json_t *expect = json_object_get(spec, "expect");
+    const json_t *reports = json_object_get(expect, "reports");
+    struct case_world world;
+
+    case_world_init(&world, spec);
+    case_world_run(&world);
+    check_invocations(&world, expect);
+    check_list("reports", reports, world.reports, false);
+    check_told(&world, expect);
+    check_deleted(&world, expect);
+    check_checkpoints(&world, expect);
+    check_again(&world, expect);
+    check_counts(&world, expect);
+    case_world_finish(&world);
+}
+
+static void test_case(void **state)
+{
+    const json_t *spec = *state;
+    const char *refused = text_of(spec, "refused");
+
+    if (refused)
+        check_refusal(spec, refused);
+    else
+        check_run(spec);
+}
+
+static json_t *read_topic(const char *path)
+{
+    json_error_t where;
+    json_t *topic = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
+
+    if (!topic) {
+        (void)fprintf(stderr, "%s:%d:%d: %s\n", path, where.line, where.column,
+                      where.text);
+        exit(1);
+    }
+    return topic;
+}
+
+static int run_topic(const char *path)
+{
+    json_t *topic = read_topic(path), *cases = json_object_get(topic, "cases");
+    size_t count = json_array_size(cases), used = 0;
+    struct CMUnitTest *tests = mem_calloc(count + 1, sizeof(*tests));
+    json_t *spec;
+    size_t i;
+    int failed;
+
+    json_array_foreach(cases, i, spec) if (!json_object_get(spec, "whole_only"))
+        tests[used++] = (struct CMUnitTest){.name = text_of(spec, "name"),
+                                            .test_func = test_case,
+                                            .initial_state = spec};
+    failed = _cmocka_run_group_tests(text_of(topic, "topic"), tests, used, NULL,
+                                     NULL);
+    free(tests);
+    json_decref(topic);
+    return failed;
+}
+
+int main(int argc, char **argv)
+{
+    glob_t found;
+    int failed = 0;
+
+    if (argc > 1)
+        return run_topic(argv[1]);
+    if (glob("tests/conformance/*.json", 0, NULL, &found) != 0)
+        return 1;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        failed += run_topic(found.gl_pathv[i]);
+    globfree(&found);
+    return failed;
+}
