@@ -99,20 +99,46 @@ static char *with_destination(char *text)
     return made;
 }
 
+/* A handler in place, or the name that the case gives it. */
+static void put_handler(const json_t *spec, struct buffer *text)
+{
+    const char *timeout = text_of(spec, "handler_timeout");
+    const char *name = text_of(spec, "handler_name");
+
+    if (name)
+        buffer_printf(text, "    handler: %s\n", name);
+    else
+        buffer_printf(text, "    handler: {library: a.so, timeout: %s}\n",
+                      timeout ? timeout : "1s");
+}
+
+/* The kind's, or what the case gives: "" is none. */
+static void put_source(const json_t *spec, const struct kind *kind,
+                       struct buffer *text)
+{
+    const char *given = text_of(spec, "source_text");
+
+    if (!given || *given)
+        buffer_printf(text, "    source: {%s}\n", given ? given : kind->source);
+}
+
+static bool is_set(const json_t *spec, const char *key)
+{
+    return json_is_true(json_object_get(spec, key));
+}
+
 char *case_settings_text(const json_t *spec)
 {
     const struct kind *kind = kind_of(spec);
     const json_t *settings = json_object_get(spec, "settings");
-    const char *timeout = text_of(spec, "handler_timeout");
     struct buffer text;
 
     buffer_init(&text, 1 << 20);
-    buffer_printf(&text,
-                  "version: 1\ntriggers:\n  t:\n    source: {%s}\n"
-                  "    handler: {library: a.so, timeout: %s}\n",
-                  kind->source, timeout ? timeout : "1s");
-    if (!kind->is_queue && !json_object_get(settings, "starting_position") &&
-        !json_object_get(settings, "StartingPosition"))
+    buffer_append_text(&text, "version: 1\ntriggers:\n  t:\n");
+    put_source(spec, kind, &text);
+    put_handler(spec, &text);
+    if (!kind->is_queue && !is_set(spec, "no_start") &&
+        !json_object_get(settings, "starting_position"))
         buffer_append_text(&text, "    starting_position: TRIM_HORIZON\n");
     put_settings(settings, &text);
     assert_true(buffer_ok(&text));
@@ -360,6 +386,16 @@ static json_t *names_of(const struct case_world *world,
     return names;
 }
 
+static json_t *receives_of(const struct batch *batch)
+{
+    json_t *receives = json_array();
+
+    for (size_t i = 0; i < batch->count; i++)
+        json_array_append_new(receives,
+                              json_integer(batch->records[i]->receive_count));
+    return receives;
+}
+
 static json_t *offset_of(int64_t wall)
 {
     return json_integer(wall - CASE_WALL_MS);
@@ -380,10 +416,10 @@ static void tell_window(const struct event_window *window, json_t *told)
 
 static void tell_call(struct case_world *world, const struct batch *batch)
 {
-    json_t *told =
-        json_pack("{s:o, s:I, s:i}", "records", names_of(world, batch), "at",
-                  (json_int_t)(world->now_ms - CASE_START_MS), "attempt",
-                  (int)batch->attempt);
+    json_t *told = json_pack(
+        "{s:o, s:o, s:I, s:i}", "records", names_of(world, batch), "receives",
+        receives_of(batch), "at", (json_int_t)(world->now_ms - CASE_START_MS),
+        "attempt", (int)batch->attempt);
 
     if (batch->window)
         tell_window(batch->window, told);
