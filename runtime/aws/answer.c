@@ -83,6 +83,8 @@ static bool read_header(struct answer *answer, struct bytes name,
             keep(answer->query_error, sizeof(answer->query_error), value);
         else if (is_named(name, "x-amz-retry-after"))
             answer->retry_after_ms = read_number(value);
+        else if (is_named(name, "x-amz-crc32"))
+            answer->crc32 = read_number(value);
         return true;
     default:
         return true;
@@ -136,7 +138,7 @@ void answer_reset(struct answer *answer, struct buffer *memory,
     buffer_clear(&answer->body);
     buffer_init(memory, memory->limit);
     answer->has_begun = answer->over_limit = answer->has_age = false;
-    answer->date_ms = answer->retry_after_ms = -1;
+    answer->date_ms = answer->retry_after_ms = answer->crc32 = -1;
     answer->error_type[0] = answer->query_error[0] = '\0';
     answer->request_id[0] = '\0';
 }

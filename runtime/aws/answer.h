@@ -20,6 +20,7 @@ struct answer {
     bool has_age;           // out of a cache
     int64_t date_ms;        // -1: none
     int64_t retry_after_ms; // -1: none
+    int64_t crc32;          // of the body, by x-amz-crc32; -1: none
     char error_type[128], query_error[128], request_id[64]; // "" if none
 
     // The last Date that was read: most answers of a second share it.

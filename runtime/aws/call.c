@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <zlib.h>
 
 #include "aws/errors.h"
 #include "aws/lane.h"
@@ -230,6 +231,27 @@ static void take_answer(struct call *call)
     lane_take_body(call->lane, &reply->body);
 }
 
+// DynamoDB says what it sent: what differs was cut or changed on its way.
+static bool is_intact(const struct call *call)
+{
+    const struct answer *answer = lane_answer(call->lane);
+    const struct buffer *body = &call->reply.body;
+
+    return answer->crc32 < 0 || lane_has_streamed(call->lane) ||
+           (int64_t)crc32_z(0, (const Bytef *)body->data, body->size) ==
+               answer->crc32;
+}
+
+static enum call_next answer_damaged(struct call *call,
+                                     const struct call_judge *judge)
+{
+    error_set(&call->reply.error, ERROR_TRANSIENT,
+              "an answer of %zu bytes that differs from its x-amz-crc32",
+              call->reply.body.size);
+    buffer_finish(&call->reply.body);
+    return retry_or_fail(call, judge);
+}
+
 static enum call_next answer_arrived(struct call *call,
                                      const struct call_judge *judge)
 {
@@ -240,6 +262,8 @@ static enum call_next answer_arrived(struct call *call,
     take_answer(call);
     if (!lane_has_streamed(call->lane)) // its Date is of its beginning
         learn_clock(call, judge);
+    if (!is_intact(call))
+        return answer_damaged(call, judge);
     if (errors_find(
             &(struct errors_answer){
                 .status = reply->status,

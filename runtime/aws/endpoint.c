@@ -16,12 +16,15 @@ static const struct service {
     const char *name;     // in host names
     const char *variable; // of its own endpoint
     const char *scope;    // in the credential scope; NULL: as the name
+    const char *section;  // of a profile's services; NULL: as the name
+    const char *dual;     // in dual-stack host names; NULL: as the name
 } services[AWS_SERVICE_COUNT] = {
     [AWS_SQS] = {"sqs", "AWS_ENDPOINT_URL_SQS"},
     [AWS_KINESIS] = {"kinesis", "AWS_ENDPOINT_URL_KINESIS"},
     [AWS_STS] = {"sts", "AWS_ENDPOINT_URL_STS"},
     [AWS_DYNAMODB_STREAMS] = {"streams.dynamodb",
-                              "AWS_ENDPOINT_URL_DYNAMODB_STREAMS", "dynamodb"},
+                              "AWS_ENDPOINT_URL_DYNAMODB_STREAMS", "dynamodb",
+                              "dynamodb_streams", "streams-dynamodb"},
     [AWS_SNS] = {"sns", "AWS_ENDPOINT_URL_SNS"},
     [AWS_S3] = {"s3", "AWS_ENDPOINT_URL_S3"},
 };
@@ -88,8 +91,9 @@ const char *endpoint_configured(const struct endpoint_places *places,
     if (!url)
         url = environment_get("AWS_ENDPOINT_URL");
     if (!url)
-        url = profiles_get_service(places->profiles, places->profile,
-                                   known->name, "endpoint_url");
+        url = profiles_get_service(
+            places->profiles, places->profile,
+            known->section ? known->section : known->name, "endpoint_url");
     return url ? url
                : profiles_get(places->profiles, places->profile,
                               "endpoint_url");
@@ -109,6 +113,7 @@ char *endpoint_compute(enum aws_service service, const char *region,
                        struct endpoint_kind kind)
 {
     const struct partition *partition = partition_of(region);
+    const struct service *known = &services[service];
     // These have FIPS under their plain names in GovCloud.
     bool plain_is_fips =
         !kind.dual_stack && !strcmp(partition->region_prefix, "us-gov-");
@@ -117,10 +122,11 @@ char *endpoint_compute(enum aws_service service, const char *region,
         return mem_printf("https://s3%s%s.%s.%s", kind.fips ? "-fips" : "",
                           kind.dual_stack ? ".dualstack" : "", region,
                           partition->suffix);
-    return mem_printf("https://%s%s.%s.%s", services[service].name,
-                      kind.fips && !plain_is_fips ? "-fips" : "", region,
-                      kind.dual_stack ? partition->dual_stack_suffix
-                                      : partition->suffix);
+    return mem_printf(
+        "https://%s%s.%s.%s",
+        kind.dual_stack && known->dual ? known->dual : known->name,
+        kind.fips && !plain_is_fips ? "-fips" : "", region,
+        kind.dual_stack ? partition->dual_stack_suffix : partition->suffix);
 }
 
 static bool is_host_label(const char *text)

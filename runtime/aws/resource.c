@@ -40,6 +40,11 @@ bool resource_is_stream_name(struct bytes name)
     return is_name(name, 128, "-_.");
 }
 
+bool resource_is_table_name(struct bytes name)
+{
+    return name.size >= 3 && is_name(name, 255, "-_.");
+}
+
 static bool is_account(struct bytes account)
 {
     for (size_t i = 0; i < account.size; i++)
@@ -78,41 +83,73 @@ static bool from_queue(struct bytes resource, struct bytes *name,
                      BYTES_ARGS(resource));
 }
 
+// table/NAME/stream/LABEL
+static bool from_table_stream(struct bytes resource, struct bytes *name,
+                              struct error *err)
+{
+    static const struct bytes prefix = {"table/", 6}, middle = {"/stream/", 8};
+    const char *end =
+        memmem(resource.data, resource.size, middle.data, middle.size);
+    bool is_table = resource.size > prefix.size &&
+                    !memcmp(resource.data, prefix.data, prefix.size);
+
+    if (!is_table || !end || end + middle.size == resource.data + resource.size)
+        return error_set(err, ERROR_INVALID,
+                         "\"%.*s\" is no stream of a table: "
+                         "...:ACCOUNT:table/NAME/stream/LABEL (or name the "
+                         "table: `source: {dynamodb: {table: NAME}}`)",
+                         BYTES_ARGS(resource));
+    *name = (struct bytes){resource.data + prefix.size,
+                           (size_t)(end - resource.data) - prefix.size};
+    return resource_is_table_name(*name) ||
+           error_set(err, ERROR_INVALID, "\"%.*s\" is no name of a table",
+                     BYTES_ARGS(*name));
+}
+
 static bool refuse_service(struct bytes service, struct error *err)
 {
-    static const char *const others[] = {"dynamodb", "sns", "s3",
-                                         "kafka",    "mq",  "lambda"};
+    static const char *const others[] = {"sns", "s3", "kafka", "mq", "lambda"};
 
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
         if (bytes_equal(service, bytes_of(others[i])))
             return error_set(
                 err, ERROR_INVALID,
-                "%s is not implemented in this version of pollard: sqs or "
-                "kinesis",
+                "%s is not implemented in this version of pollard: sqs, "
+                "kinesis or dynamodb",
                 others[i]);
     return error_set(err, ERROR_INVALID,
-                     "\"%.*s\" is no service known here: sqs or kinesis",
+                     "\"%.*s\" is no service known here: sqs, kinesis or "
+                     "dynamodb",
                      BYTES_ARGS(service));
 }
 
 bool resource_from_arn(const char *text, enum aws_service *service,
                        struct bytes *name, struct error *err)
 {
-    bool is_queue;
+    static const struct kind {
+        const char *name;
+        enum aws_service service;
+        bool (*find)(struct bytes resource, struct bytes *name,
+                     struct error *err);
+    } kinds[] = {{"sqs", AWS_SQS, from_queue},
+                 {"kinesis", AWS_KINESIS, from_stream},
+                 {"dynamodb", AWS_DYNAMODB_STREAMS, from_table_stream},
+                 {0}};
+    const struct kind *kind = kinds;
     struct arn arn;
 
     if (!arn_parse(text, &arn, err))
         return false;
-    is_queue = bytes_equal(arn.service, BYTES("sqs"));
-    if (!is_queue && !bytes_equal(arn.service, BYTES("kinesis")))
+    while (kind->name && !bytes_equal(arn.service, bytes_of(kind->name)))
+        kind++;
+    if (!kind->name)
         return refuse_service(arn.service, err);
     if (!arn.region.size || !is_account(arn.account))
         return error_set(err, ERROR_INVALID,
                          "\"%s\" lacks its region or an account of 12 digits",
                          text);
-    *service = is_queue ? AWS_SQS : AWS_KINESIS;
-    return is_queue ? from_queue(arn.resource, name, err)
-                    : from_stream(arn.resource, name, err);
+    *service = kind->service;
+    return kind->find(arn.resource, name, err);
 }
 
 static bool has_part(CURLU *url, CURLUPart part)

@@ -1,6 +1,7 @@
 /*
- * resource: what a user may name as a source or a destination: an SQS queue or
- * a Kinesis stream, by ARN or by name; and the URLs that servers are named by.
+ * resource: what a user may name as a source or a destination: an SQS queue, a
+ * Kinesis stream or a DynamoDB stream, by ARN or by name; and the URLs that
+ * servers are named by.
  *
  * Threads: pure functions.
  */
@@ -12,8 +13,9 @@
 #include "aws/session.h"
 #include "base/bytes.h"
 
-/* The queue or stream that an ARN names; name is a slice of text. ERROR_INVALID
- * says what is wrong, or which service is not implemented. */
+/* The queue or stream that an ARN names; name is a slice of text, for a
+ * DynamoDB stream its table's. ERROR_INVALID says what is wrong, or which
+ * service is not implemented. */
 bool resource_from_arn(const char *text, enum aws_service *service,
                        struct bytes *name, struct error *err);
 
@@ -22,6 +24,9 @@ bool resource_is_queue_name(struct bytes name);
 
 /* 1 to 128 letters, digits, '-', '_' and '.'. */
 bool resource_is_stream_name(struct bytes name);
+
+/* 3 to 255 letters, digits, '-', '_' and '.'. */
+bool resource_is_table_name(struct bytes name);
 
 bool resource_is_fifo(struct bytes queue);
 

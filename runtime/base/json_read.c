@@ -296,6 +296,17 @@ static char *undo_escape(struct json_read *in, char *out)
     return out + 1;
 }
 
+// in->at stands on a backslash: past the escape and what follows it.
+static char *keep_escape(struct json_read *in)
+{
+    char undone[4];
+
+    (void)undo_escape(in, undone);
+    if (!in->error)
+        in->at = plain_end(in->at, in->end);
+    return in->at;
+}
+
 // in->at stands on the opening quote.
 static bool take_string(struct json_read *in, struct bytes *text)
 {
@@ -303,10 +314,11 @@ static bool take_string(struct json_read *in, struct bytes *text)
 
     out = in->at = plain_end(start, in->end);
     while (in->at < in->end && *in->at == '\\') {
-        out = undo_escape(in, out);
+        out = in->keeps ? keep_escape(in) : undo_escape(in, out);
         if (in->error)
             return false;
-        out = move_plain(in, out);
+        if (!in->keeps)
+            out = move_plain(in, out);
     }
     if (in->at == in->end)
         return fail(in, ends_early);
@@ -522,6 +534,23 @@ bool json_read_skip(struct json_read *in)
         break;
     }
     return fail_expected(in, "not a value");
+}
+
+bool json_read_raw(struct json_read *in, struct bytes *text)
+{
+    bool ok;
+    char *start;
+
+    *text = (struct bytes){0};
+    if (json_read_peek(in) == JSON_READ_NOTHING)
+        return fail_expected(in, "not a value");
+    start = in->at;
+    in->keeps = true;
+    ok = json_read_skip(in);
+    in->keeps = false;
+    if (ok)
+        *text = (struct bytes){start, (size_t)(in->at - start)};
+    return ok;
 }
 
 bool json_read_end(struct json_read *in)

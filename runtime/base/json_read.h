@@ -42,6 +42,7 @@ struct json_read {
     char *start, *at, *end;
     const char *error; // what is wrong at json_read_offset; static, or NULL
     unsigned depth;
+    bool keeps; // escapes are not undone; of json_read_raw
     bool first; // no comma is due before the next member or element
 };
 
@@ -80,6 +81,10 @@ bool json_read_bool(struct json_read *in, bool *value);
 
 /* Pass over one value of any kind. */
 bool json_read_skip(struct json_read *in);
+
+/* One value of any kind as its own text, which stays as it is: to be read later
+ * by a reader of its own. */
+bool json_read_raw(struct json_read *in, struct bytes *text);
 
 /* True when one whole document was read without error and nothing follows. */
 bool json_read_end(struct json_read *in);

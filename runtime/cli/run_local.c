@@ -95,6 +95,10 @@ static bool create_source(struct run_local *local,
 {
     if (source->type == SOURCE_TYPE_SQS)
         return create_queue(local, source->name, err);
+    if (source->type == SOURCE_TYPE_DYNAMODB)
+        return error_set(err, ERROR_INVALID,
+                         "table \"%s\": the embedded server has no DynamoDB",
+                         source->name);
     return local_create_stream(local->server, source->name, STREAM_SHARDS, err);
 }
 

@@ -117,6 +117,11 @@ static int send_with(struct settings *settings,
 
     if (!trigger)
         return complain_trigger(settings, arguments);
+    if (trigger->source.type == SOURCE_TYPE_DYNAMODB)
+        return command_usage("send",
+                             "'%s' reads a table's stream: put items into the "
+                             "table instead",
+                             trigger->name);
     objection =
         (trigger->source.type == SOURCE_TYPE_SQS ? send_queue : send_stream)
             .objection(&trigger->source, &arguments->options);

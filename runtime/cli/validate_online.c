@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "source/kinesis.h"
+#include "source/stream_list.h"
 #include "supervisor/settings.h"
 
 #define QUEUE_PATIENCE_MS 20000 // to find a queue, protocol and all
@@ -124,6 +125,35 @@ static bool check_stream(struct online *online, const char *name,
     return ok;
 }
 
+// What the keeper would find, and whether anything new can come from it.
+static bool check_table(struct online *online,
+                        const struct source_config *source, struct error *err)
+{
+    struct stream_listing listing;
+    bool ok = stream_list(online->client, source, NULL, &listing, err);
+
+    if (ok && listing.list[listing.count - 1].shards.is_final)
+        ok = error_set(err, ERROR_INVALID, "the stream %s is disabled",
+                       listing.list[listing.count - 1].identity);
+    stream_listing_finish(&listing);
+    return ok;
+}
+
+static bool check_source(struct online *online,
+                         const struct trigger_config *trigger,
+                         struct error *err)
+{
+    switch (trigger->source.type) {
+    case SOURCE_TYPE_SQS:
+        return check_queue(online, trigger, err);
+    case SOURCE_TYPE_KINESIS:
+        return check_stream(online, trigger->source.name, err);
+    case SOURCE_TYPE_DYNAMODB:
+        return check_table(online, &trigger->source, err);
+    }
+    return false;
+}
+
 static bool check_destination(struct online *online, const char *text,
                               struct error *err)
 {
@@ -153,9 +183,7 @@ static bool check_trigger(struct online *online,
     struct error err = {0};
     bool ok = true;
 
-    if (trigger->source.type == SOURCE_TYPE_SQS
-            ? !check_queue(online, trigger, &err)
-            : !check_stream(online, trigger->source.name, &err))
+    if (!check_source(online, trigger, &err))
         ok = complain(online, trigger, "source", &err);
     if (destination && !check_destination(online, destination, &err))
         ok = complain(online, trigger, "destination_config.on_success", &err);

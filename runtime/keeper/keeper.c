@@ -27,6 +27,7 @@
 #define LISTING_MISSING_MS 5000
 #define LISTING_RETRY_MS 30000
 #define REPEAT_MS 60000
+#define CLOSED_REPEAT_MS (10 * 60 * 1000)
 
 enum keeper_mail { KEEPER_POLLER_ENDED, KEEPER_LISTED };
 
@@ -50,7 +51,8 @@ struct keeper {
     bool is_listing;
     unsigned listing_failures;
     bool is_missing; // the stream
-    struct log_repeat trouble;
+    bool is_closed;  // nothing new is written to it
+    struct log_repeat trouble, closed;
     bool is_draining, is_forced;
 
     // Shared.
@@ -85,8 +87,11 @@ static struct lineage_start start_of(const struct keeper *keeper)
 
     switch ((enum trigger_start)trigger->starting_position) {
     case TRIGGER_START_LATEST:
-        return (struct lineage_start){"AT_TIMESTAMP",
-                                      clock_wall_ms(keeper->clock)};
+        // DynamoDB knows no times: its shard's first reader asks for LATEST.
+        return (struct lineage_start){
+            trigger->source.type == SOURCE_TYPE_DYNAMODB ? "LATEST"
+                                                         : "AT_TIMESTAMP",
+            clock_wall_ms(keeper->clock)};
     case TRIGGER_START_AT_TIMESTAMP:
         return (struct lineage_start){"AT_TIMESTAMP",
                                       trigger->starting_position_timestamp_ms};
@@ -145,7 +150,7 @@ struct keeper *keeper_create(const struct keeper_options *options)
     keeper->leases = create_leases(keeper, options);
     keeper->lister = lister_create(
         &(struct lister_options){.session = keeper->session,
-                                 .stream = keeper->trigger->source.name,
+                                 .source = &keeper->trigger->source,
                                  .reply_to = &keeper->mailbox,
                                  .mail_kind = KEEPER_LISTED,
                                  .clock = keeper->clock,
@@ -180,6 +185,25 @@ static void say_trouble(struct keeper *keeper, const struct error *err,
     keeper->trouble.suppressed = 0;
 }
 
+// What it still holds is read; then nothing comes until it has a successor.
+static void say_closed(struct keeper *keeper,
+                       const struct stream_listing *listing, size_t chosen,
+                       int64_t now_ms)
+{
+    const struct stream_listed *listed = &listing->list[chosen];
+
+    keeper->is_closed = listed->shards.is_final && chosen + 1 == listing->count;
+    if (listed->shards.is_final) // its successor is looked for
+        keeper->listing_ms = now_ms + LISTING_MISSING_MS;
+    if (!keeper->is_closed ||
+        !log_repeat_due(&keeper->closed, now_ms, CLOSED_REPEAT_MS))
+        return;
+    log_warn(&keeper->log, "stream.closed", LOG_STR("stream", listed->identity),
+             LOG_STR("waits_for", "a new stream of the table"),
+             LOG_INT("suppressed", keeper->closed.suppressed));
+    keeper->closed.suppressed = 0;
+}
+
 static void listing_failed(struct keeper *keeper, const struct error *err,
                            int64_t now_ms)
 {
@@ -199,8 +223,9 @@ static void listing_failed(struct keeper *keeper, const struct error *err,
 
 static void take_listing(struct keeper *keeper, int64_t now_ms)
 {
-    struct listing listing = {0};
+    struct stream_listing listing = {0};
     struct error err = {0};
+    size_t chosen;
 
     keeper->is_listing = false;
     if (!lister_take(keeper->lister, &listing, &err)) {
@@ -210,12 +235,12 @@ static void take_listing(struct keeper *keeper, int64_t now_ms)
     keeper->listing_ms = now_ms + LISTING_MS - LISTING_MS / 10 +
                          (int64_t)random_below(&keeper->random, LISTING_MS / 5);
     say_found(keeper);
-    if (!keeper->is_draining) {
-        leases_set_stream(keeper->leases, listing.stream);
-        if (!leases_listed(keeper->leases, &listing.shards))
-            keeper->listing_ms = now_ms + LISTING_SOON_MS;
-    }
-    listing_finish(&listing);
+    if (!keeper->is_draining &&
+        !leases_follow(keeper->leases, &listing, &chosen))
+        keeper->listing_ms = now_ms + LISTING_SOON_MS;
+    else if (!keeper->is_draining)
+        say_closed(keeper, &listing, chosen, now_ms);
+    stream_listing_finish(&listing);
 }
 
 static void take_mail(struct keeper *keeper)
@@ -254,6 +279,7 @@ static struct shard_poller *add_shard(struct keeper *keeper,
 {
     return shard_poller_create(
         &(struct shard_poller_options){.trigger = keeper->trigger,
+                                       .stream = leases_stream(keeper->leases),
                                        .session = keeper->session,
                                        .handler = keeper->handler,
                                        .mailbox = &keeper->mailbox,
@@ -327,7 +353,7 @@ static void publish(struct keeper *keeper)
     size_t shards = 0;
 
     sum.progressed_ms = clock_now_ms(keeper->clock);
-    sum.waits_for_source = keeper->is_missing;
+    sum.waits_for_source = keeper->is_missing || keeper->is_closed;
     for (size_t i = 0; i < leases_count(keeper->leases); i++) {
         struct shard_poller *shard = shard_at(keeper, i);
 

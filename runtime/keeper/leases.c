@@ -380,6 +380,11 @@ struct lease_held *leases_at(const struct leases *leases, size_t index)
     return leases->held[index];
 }
 
+const char *leases_stream(const struct leases *leases)
+{
+    return leases->stream;
+}
+
 struct stream_start leases_start_of(const struct lease_held *held)
 {
     struct stream_start start = {.timestamp_ms = held->timestamp_ms};
@@ -387,10 +392,13 @@ struct stream_start leases_start_of(const struct lease_held *held)
     if (held->sequence) {
         start.position = STREAM_AFTER_SEQUENCE_NUMBER;
         start.sequence_number = held->sequence;
-    } else if (!strcmp(held->begin, "AT_TIMESTAMP")) {
-        start.position = STREAM_AT_TIMESTAMP;
-    } else if (!strcmp(held->begin, "LATEST")) {
+    } else if (!strcmp(held->begin, "LATEST") && held->epoch == 1 &&
+               !held->was_read) {
         start.position = STREAM_LATEST;
+    } else if (!strcmp(held->begin, "LATEST") ||
+               !strcmp(held->begin, "AT_TIMESTAMP")) {
+        // Said by the first reader, LATEST must not mean something later now.
+        start.position = STREAM_AT_TIMESTAMP;
     } else {
         start.position = STREAM_TRIM_HORIZON;
     }
@@ -434,7 +442,7 @@ void leases_progress(struct leases *leases, struct lease_held *held,
 void leases_reader_started(struct leases *leases, struct lease_held *held)
 {
     (void)leases;
-    held->has_reader = true;
+    held->has_reader = held->was_read = true;
     held->end = LEASE_END_NONE;
 }
 
@@ -445,6 +453,8 @@ void leases_reader_ended(struct leases *leases, struct lease_held *held,
     held->end = end;
     if (end == LEASE_END_NONE)
         return;
+    if (end == LEASE_END_MISSING)
+        held->misses++;
     held->should_read = false;
     held->ended_ms = leases_now(leases);
 }

@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #include "keeper/lineage.h"
-#include "source/kinesis.h"
+#include "source/stream_list.h"
 
 struct clock;
 struct error;
@@ -62,7 +62,9 @@ struct lease_held {
     // Of leases alone.
     char *sequence;       // owned; up to here all is handled. NULL: nothing yet
     char *begin;          // owned; what the row said before that
-    int64_t timestamp_ms; // of AT_TIMESTAMP
+    int64_t timestamp_ms; // of AT_TIMESTAMP; when LATEST was said
+    bool was_read;        // by this worker, since it is ours
+    unsigned misses;      // readers that were told that there is no such shard
     bool is_dirty;        // sequence or window is not written yet
     char *window;         // owned; the tumbling window that is open, or NULL
     bool window_is_dirty; // it is not written yet
@@ -127,6 +129,11 @@ void leases_set_stream(struct leases *leases, const char *stream);
 bool leases_want_listing(const struct leases *leases);
 /* False: the store did not take it; list again soon. */
 bool leases_listed(struct leases *leases, const struct stream_shards *shards);
+/* Both for the one of a source's streams whose turn it is: *chosen. */
+bool leases_follow(struct leases *leases, const struct stream_listing *listing,
+                   size_t *chosen);
+/* The stream whose leases these are. NULL: not known yet. */
+const char *leases_stream(const struct leases *leases);
 
 /* Take nothing more, let every reader finish, let go of everything, leave. */
 void leases_drain(struct leases *leases);

@@ -6,6 +6,7 @@
 // A shard that ended names its children at once; should it not, the listing
 // that comes later does.
 #define CHILDREN_PATIENCE_MS 30000
+#define MISSES_LIMIT 2
 // Kinesis keeps a shard for a year at the most; a row must outlive it.
 #define COLLECT_AFTER_MS (366LL * 24 * 60 * 60 * 1000)
 #define COLLECT_EVERY_MS (60 * 60 * 1000)
@@ -84,7 +85,8 @@ static void end_when_children_are_known(struct leases *leases,
 {
     bool is_listed = lineage_lists(shards, held->shard);
 
-    if (is_listed && !lineage_has_children(shards, held->shard)) {
+    if (is_listed && !shards->is_final &&
+        !lineage_has_children(shards, held->shard)) {
         if (leases_now(leases) - held->ended_ms < CHILDREN_PATIENCE_MS)
             return;
         log_warn(&leases->log, "shard.childless",
@@ -93,7 +95,17 @@ static void end_when_children_are_known(struct leases *leases,
     end_shard(leases, held, lineage);
 }
 
-/* Only a listing that omits it says that it is gone; leases.md I10. */
+// DynamoDB lists closed shards longer than it lets them be read.
+static bool is_gone(const struct lease_held *held,
+                    const struct stream_shards *shards)
+{
+    const struct stream_shard *shard = stream_shards_find(shards, held->shard);
+
+    return !shard || (shard->closed && held->misses >= MISSES_LIMIT);
+}
+
+/* Only a listing that omits it, or says that it is closed, says that it is
+ * gone; leases.md I10. */
 static void lose_when_unlisted(struct leases *leases, struct lease_held *held,
                                const struct stream_shards *shards)
 {
@@ -101,7 +113,7 @@ static void lose_when_unlisted(struct leases *leases, struct lease_held *held,
     struct error err = {0};
     enum store_result result;
 
-    if (lineage_lists(shards, held->shard)) {
+    if (!is_gone(held, shards)) {
         held->end = LEASE_END_NONE;
         held->should_read = true;
         return;

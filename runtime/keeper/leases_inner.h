@@ -1,8 +1,8 @@
 /*
  * leases_inner: what the parts of leases share: leases.c (life, heartbeat,
  * checkpoints), leases_held.c (the list of held ones), leases_look.c (what the
- * others do, and what we do about it) and leases_end.c (letting go). Private to
- * them; the contract is leases.h.
+ * others do, and what we do about it), leases_end.c (letting go) and
+ * leases_follow.c (which stream). Private to them; the contract is leases.h.
  */
 #ifndef POLLARD_LEASES_INNER_H
 #define POLLARD_LEASES_INNER_H
@@ -19,12 +19,12 @@ struct plan;
 
 struct leases {
     // Never changed after leases_create.
-    struct lineage_start start;
     int64_t duration_ms, look_ms, flush_ms;
     const struct clock *clock;
     struct log log;
 
     // The keeper's.
+    struct lineage_start start;    // of a stream's first listing
     char *stream;                  // owned; NULL: not known yet
     char *next_stream;             // owned; once all of this one are let go
     struct membership *membership; // owned

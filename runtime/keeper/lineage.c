@@ -19,7 +19,7 @@ static int compare_to_row(const void *key, const void *row)
     return strcmp(key, ((const struct lease_row *)row)->shard);
 }
 
-static bool has_row(const struct lease_rows *rows, const char *shard)
+bool lineage_has_row(const struct lease_rows *rows, const char *shard)
 {
     return rows->count && bsearch(shard, rows->list, rows->count,
                                   sizeof(*rows->list), compare_to_row);
@@ -54,7 +54,7 @@ void lineage_find(const struct stream_shards *shards,
     for (size_t i = 0; i < shards->count; i++) {
         const struct stream_shard *shard = &shards->list[i];
 
-        if (has_row(rows, shard->id))
+        if (lineage_has_row(rows, shard->id))
             continue;
         lineage->parents[lineage->count] = parents_of(shard);
         lineage->leases[lineage->count] = (struct lease_new){

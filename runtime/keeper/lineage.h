@@ -16,11 +16,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "source/kinesis.h"
+#include "source/stream.h"
 #include "store/store.h"
 
 struct lineage_start {      // of the first listing
-    const char *checkpoint; // TRIM_HORIZON or AT_TIMESTAMP; static
+    const char *checkpoint; // TRIM_HORIZON, LATEST, AT_TIMESTAMP; static
     int64_t timestamp_ms;
 };
 
@@ -36,6 +36,7 @@ void lineage_find(const struct stream_shards *shards,
                   const struct lineage_start *start, struct lineage *lineage);
 void lineage_finish(struct lineage *lineage);
 
+bool lineage_has_row(const struct lease_rows *rows, const char *shard);
 bool lineage_lists(const struct stream_shards *shards, const char *shard);
 bool lineage_has_children(const struct stream_shards *shards,
                           const char *shard);

@@ -1,7 +1,6 @@
 #include "keeper/lister.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "base/mem.h"
+#include "source/source_config.h"
 
 #define STACK_BYTES (256 * 1024)
 
@@ -23,38 +23,31 @@ enum lister_state {
 
 struct lister {
     // Never changed after lister_create.
-    char *stream; // owned
+    const struct source_config *source; // borrowed
     struct mailbox *reply_to;
     struct log log;
     struct aws_client *client; // owned; the lister thread's, but for its wake
 
     // Shared.
-    bool stop; // atomic; kinesis_list_shards looks at it
+    bool stop; // atomic; stream_list looks at it
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    enum lister_state state; // guarded by lock
-    struct listing listing;  // guarded by lock; the result
-    bool ok;                 // guarded by lock; likewise
-    struct error error;      // guarded by lock; likewise
-    struct mail mail;        // the keeper's while DONE
+    enum lister_state state;       // guarded by lock
+    struct stream_listing listing; // guarded by lock; the result
+    bool ok;                       // guarded by lock; likewise
+    struct error error;            // guarded by lock; likewise
+    struct mail mail;              // the keeper's while DONE
 
     // The creator's own.
     pthread_t thread;
     bool started;
 };
 
-void listing_finish(struct listing *listing)
-{
-    free(listing->stream);
-    stream_shards_finish(&listing->shards);
-    *listing = (struct listing){0};
-}
-
 struct lister *lister_create(const struct lister_options *options)
 {
     struct lister *lister = mem_calloc(1, sizeof(*lister));
 
-    lister->stream = mem_strdup(options->stream);
+    lister->source = options->source;
     lister->reply_to = options->reply_to;
     lister->mail.kind = options->mail_kind;
     lister->log = *options->log;
@@ -83,32 +76,13 @@ static bool wait_until_asked(struct lister *lister)
     return !is_stopped(lister);
 }
 
-static bool identify(struct lister *lister, struct listing *listing,
-                     struct error *err)
-{
-    struct kinesis_summary summary = {0};
-
-    if (!kinesis_describe(lister->client, lister->stream, &lister->stop,
-                          &summary, err))
-        return false;
-    listing->stream = summary.created_ms
-                          ? mem_printf("%s@%" PRId64, lister->stream,
-                                       summary.created_ms / 1000)
-                          : mem_strdup(lister->stream);
-    kinesis_summary_finish(&summary);
-    return true;
-}
-
 static void list(struct lister *lister)
 {
-    struct listing listing = {0};
+    struct stream_listing listing;
     struct error error = {0};
-    bool ok = identify(lister, &listing, &error) &&
-              kinesis_list_shards(lister->client, lister->stream, &lister->stop,
-                                  &listing.shards, &error);
+    bool ok = stream_list(lister->client, lister->source, &lister->stop,
+                          &listing, &error);
 
-    if (!ok)
-        listing_finish(&listing);
     pthread_mutex_lock(&lister->lock);
     lister->ok = ok;
     lister->listing = listing;
@@ -141,7 +115,7 @@ bool lister_start(struct lister *lister, struct error *err)
         return error_set(err, ERROR_TRANSIENT, "start a thread: %s",
                          strerror(rc));
     lister->started = true;
-    (void)snprintf(name, sizeof(name), "list-%.10s", lister->stream);
+    (void)snprintf(name, sizeof(name), "list-%.10s", lister->source->name);
     (void)pthread_setname_np(lister->thread, name);
     return true;
 }
@@ -155,7 +129,7 @@ void lister_ask(struct lister *lister)
     pthread_mutex_unlock(&lister->lock);
 }
 
-bool lister_take(struct lister *lister, struct listing *listing,
+bool lister_take(struct lister *lister, struct stream_listing *listing,
                  struct error *err)
 {
     bool ok;
@@ -164,7 +138,7 @@ bool lister_take(struct lister *lister, struct listing *listing,
     ok = lister->ok;
     *err = lister->error;
     *listing = lister->listing;
-    lister->listing = (struct listing){0};
+    lister->listing = (struct stream_listing){0};
     lister->state = LISTER_IDLE;
     pthread_mutex_unlock(&lister->lock);
     return ok;
@@ -190,10 +164,9 @@ void lister_destroy(struct lister *lister)
 {
     if (!lister)
         return;
-    listing_finish(&lister->listing);
+    stream_listing_finish(&lister->listing);
     aws_client_destroy(lister->client);
     pthread_cond_destroy(&lister->changed);
     pthread_mutex_destroy(&lister->lock);
-    free(lister->stream);
     free(lister);
 }

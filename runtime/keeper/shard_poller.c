@@ -31,6 +31,7 @@ struct shard_poller {
 
     // Never changed after shard_poller_create.
     struct shard_poller_options options;
+    char *stream;            // owned
     struct lease_held *held; // borrowed
 
     // The keeper's.
@@ -53,6 +54,7 @@ shard_poller_create(const struct shard_poller_options *options,
     struct shard_poller *shard = mem_calloc(1, sizeof(*shard));
 
     shard->options = *options;
+    shard->options.stream = shard->stream = mem_strdup(options->stream);
     shard->held = held;
     shard->mail.kind = options->mail_kind;
     shard->random.state = options->seed;
@@ -66,6 +68,7 @@ void shard_poller_destroy(struct shard_poller *shard)
         return;
     free(shard->latest.sequence);
     free(shard->latest.window);
+    free(shard->stream);
     pthread_mutex_destroy(&shard->lock);
     free(shard);
 }
@@ -175,6 +178,7 @@ static void start(struct shard_poller *shard, int64_t now_ms)
         .events = {.checkpoint = poller_has_progressed,
                    .ended = poller_has_ended,
                    .context = shard},
+        .stream = options->stream,
         .shard = shard->held->shard,
         .start = leases_start_of(shard->held),
         .window = leases_window_of(shard->held),

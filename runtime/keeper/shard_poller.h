@@ -25,6 +25,7 @@ struct trigger_config;
 
 struct shard_poller_options {
     const struct trigger_config *trigger; // borrowed
+    const char *stream;                   // identity; copied
     struct aws_session *session;          // borrowed
     struct handler *handler;              // borrowed
     struct mailbox *mailbox;              // borrowed; the keeper's

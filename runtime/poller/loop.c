@@ -413,6 +413,7 @@ void loop_stats(const struct loop *loop, struct poller_stats *stats)
     stats->records_left_hidden = counts.left_hidden;
     stats->records_deleted = counts.deleted;
     stats->visibility_extensions = counts.extended;
+    stats->trimmed = counts.trimmed;
     stats->waits_for_source = counts.waits;
     if (!loop_is_over(loop)) {
         stats->records_inside = rest;

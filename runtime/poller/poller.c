@@ -16,6 +16,8 @@
 #include "poller/loop.h"
 #include "poller/trigger_config.h"
 #include "poller/trigger_pipeline.h"
+#include "source/dynamodb.h"
+#include "source/kinesis.h"
 #include "source/sqs.h"
 
 // The loop goes round at least so often, to show that it lives.
@@ -74,6 +76,7 @@ void poller_stats_add(struct poller_stats *sum,
     sum->records_deleted += stats->records_deleted;
     sum->visibility_extensions += stats->visibility_extensions;
     sum->records_inside += stats->records_inside;
+    sum->trimmed += stats->trimmed;
     pipeline_counts_add(&sum->counts, &stats->counts);
     if (!sum->first_poll_ms)
         sum->first_poll_ms = stats->first_poll_ms;
@@ -138,8 +141,25 @@ static struct source *open_queue(const struct poller *poller)
     });
 }
 
-static struct source *open_shard(const struct poller *poller,
-                                 const struct poller_options *options)
+static struct source *open_dynamodb(const struct poller *poller,
+                                    const struct poller_options *options)
+{
+    return dynamodb_open(&(struct dynamodb_options){
+        .session = poller->session,
+        .client = poller->client,
+        .clock = poller->clock,
+        .log = &poller->log,
+        .arn = options->stream,
+        .shard = options->shard,
+        .start = options->start,
+        .fails_trimmed =
+            poller->trigger->on_trimmed_data == TRIGGER_TRIMMED_STOP,
+        .seed = poller->seed ^ 1,
+    });
+}
+
+static struct source *open_kinesis(const struct poller *poller,
+                                   const struct poller_options *options)
 {
     return kinesis_open(&(struct kinesis_options){
         .session = poller->session,
@@ -160,7 +180,11 @@ static struct source *open_source(const struct poller *poller,
 {
     if (options->source)
         return options->source;
-    return poller->is_shard ? open_shard(poller, options) : open_queue(poller);
+    if (!poller->is_shard)
+        return open_queue(poller);
+    return poller->trigger->source.type == SOURCE_TYPE_DYNAMODB
+               ? open_dynamodb(poller, options)
+               : open_kinesis(poller, options);
 }
 
 struct poller *poller_create(const struct poller_options *options)

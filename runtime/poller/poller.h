@@ -15,8 +15,8 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "poller/counts.h"
-#include "source/kinesis.h"
 #include "source/source.h"
+#include "source/stream.h"
 
 struct aws_session;
 struct clock;
@@ -53,6 +53,7 @@ struct poller_options {
 
     // A shard's poller.
     const char *shard;         // copied; NULL: a queue
+    const char *stream;        // borrowed; identity of a shard's stream
     struct stream_start start; // copied
     const char *window; // copied; of the last poller_checkpoint with one; NULL:
                         // none is open
@@ -76,10 +77,11 @@ struct poller_stats { // published; any thread may read
     uint64_t records_deleted;       // a queue's, by the queue's own word
     uint64_t visibility_extensions; // messages, each time
     uint64_t records_inside;        // received and not settled, as of now
-    struct pipeline_counts counts;  // what the core counted
-    int64_t progressed_ms;          // monotonic: the loop last went round
-    int64_t first_poll_ms;          // monotonic: first call sent; 0 before
-    bool waits_for_source;          // the queue or stream does not exist (yet)
+    uint64_t trimmed; // times that a stream let go of what was not read
+    struct pipeline_counts counts; // what the core counted
+    int64_t progressed_ms;         // monotonic: the loop last went round
+    int64_t first_poll_ms;         // monotonic: first call sent; 0 before
+    bool waits_for_source;         // the queue or stream does not exist (yet)
 };
 
 /* Add the counters of one run to a sum; first_poll_ms: the first known. */

@@ -111,6 +111,7 @@ static void check_queue(const struct check *check)
                                               "maximum_record_age_in_seconds",
                                               "tumbling_window_in_seconds",
                                               "deaggregate",
+                                              "on_trimmed_data",
                                               NULL};
     const struct trigger_config *config = check->config;
     int64_t pollers = config->provisioned_poller_config.maximum_pollers;
@@ -160,6 +161,16 @@ static void check_age(const struct check *check)
                         (long long)age);
 }
 
+static void check_dynamodb(const struct check *check)
+{
+    if (check->config->starting_position == TRIGGER_START_AT_TIMESTAMP)
+        complain(check, "starting_position",
+                 "unsupported starting position: a DynamoDB stream has "
+                 "TRIM_HORIZON and LATEST");
+    if (is_given(check, "deaggregate"))
+        complain(check, "deaggregate", "only a Kinesis stream has it");
+}
+
 static void check_stream(const struct check *check)
 {
     static const char *const queue_keys[] = {
@@ -175,6 +186,10 @@ static void check_stream(const struct check *check)
                  "AT_TIMESTAMP");
     check_timestamp(check);
     check_age(check);
+    if (check->config->source.type == SOURCE_TYPE_DYNAMODB)
+        check_dynamodb(check);
+    else if (is_given(check, "on_trimmed_data"))
+        complain(check, "on_trimmed_data", "only a DynamoDB stream has it");
 }
 
 /* Nothing reads it; but what is no key is a mistake all the same. */
@@ -200,6 +215,9 @@ static void check_filters(const struct check *check)
         break;
     case SOURCE_TYPE_KINESIS:
         kind = RECORD_KINESIS;
+        break;
+    case SOURCE_TYPE_DYNAMODB:
+        kind = RECORD_DYNAMODB;
         break;
     }
     schema_enter(check->map, "filter_criteria", &inner);

@@ -71,6 +71,12 @@ static const struct choice deaggregates[] = {
     {0},
 };
 
+static const struct choice trimmed_choices[] = {
+    {"skip", TRIGGER_TRIMMED_SKIP},
+    {"stop", TRIGGER_TRIMMED_STOP},
+    {0},
+};
+
 static const struct field rate_fields[] = {
     {"records_per_second",
      FIELD_INT(struct trigger_config, rate_limit.records_per_second),
@@ -210,6 +216,12 @@ const struct field trigger_config_fields[] = {
      .choices = deaggregates, .fallback = "off", .beyond_lambda = true,
      .help = "`auto` splits the records that the Kinesis Producer Library "
              "aggregated. Kinesis only."},
+    {"on_trimmed_data", FIELD_CHOICE(struct trigger_config, on_trimmed_data),
+     .choices = trimmed_choices, .fallback = "skip", .beyond_lambda = true,
+     .help = "A DynamoDB stream keeps a change for 24 hours. Should the next "
+             "one be gone before it was read, `skip` logs an error and goes on "
+             "with the oldest that is left; `stop` stops the shard until "
+             "somebody has decided. DynamoDB only."},
     {"rate_limit", FIELD_SECTION(rate_fields), .beyond_lambda = true,
      .help = "How fast records are handed to the handler, at most."},
     {"circuit_breaker", FIELD_SECTION(breaker_fields), .beyond_lambda = true,

@@ -29,6 +29,11 @@ enum trigger_fifo_failure {
 
 enum trigger_response_type { TRIGGER_REPORT_BATCH_ITEM_FAILURES = 1 };
 
+enum trigger_trimmed {
+    TRIGGER_TRIMMED_SKIP, // go on with the oldest record that is left
+    TRIGGER_TRIMMED_STOP, // the shard's poller fails
+};
+
 enum trigger_deaggregate { TRIGGER_DEAGGREGATE_OFF, TRIGGER_DEAGGREGATE_AUTO };
 
 struct trigger_config {
@@ -72,6 +77,7 @@ struct trigger_config {
     int64_t maximum_record_age_in_seconds; // -1: any age
     int64_t tumbling_window_in_seconds;    // 0: none
     int deaggregate;                       // enum trigger_deaggregate
+    int on_trimmed_data;                   // enum trigger_trimmed
 
     struct {
         int64_t records_per_second; // 0: no limit

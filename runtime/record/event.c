@@ -116,8 +116,7 @@ static void put_sqs(struct buffer *out, const struct record *record)
     buffer_append_char(out, '}');
 }
 
-// Seconds as AWS writes them: 1545084650.987, 1545084650.5, 1607497475.0.
-static void put_seconds(struct buffer *out, int64_t ms)
+void event_put_seconds(struct buffer *out, int64_t ms)
 {
     char text[32];
     int size;
@@ -152,7 +151,7 @@ static void put_kinesis(struct buffer *out, const struct record *record)
     PUT(out, ",\"data\":");
     json_put_base64(out, record->data);
     PUT(out, ",\"approximateArrivalTimestamp\":");
-    put_seconds(out, record->arrived_at_ms);
+    event_put_seconds(out, record->arrived_at_ms);
     PUT(out, "},\"eventSource\":\"aws:kinesis\",\"eventVersion\":\"1.0\"");
     put_event_id(out, record);
     PUT(out, ",\"eventName\":\"aws:kinesis:record\"");

@@ -20,6 +20,9 @@ struct record_origin;
 void event_write(struct buffer *out, const struct record *const *records,
                  size_t count);
 
+/* Seconds as AWS writes them: 1545084650.987, 1545084650.5, 1607497475.0. */
+void event_put_seconds(struct buffer *out, int64_t ms);
+
 /* A tumbling window (lambda-esm.md section 2.4), as one invocation sees it. */
 struct event_window {
     const struct record_origin *origin; // borrowed; of the shard

@@ -130,6 +130,8 @@ enum shard_call shard_reader_next(struct shard_reader *reader,
     reader->in_flight = choose(reader, now_ms);
     reader->limit = next_limit(reader, ahead->room);
     reader->sent_ms = now_ms;
+    if (reader->in_flight == SHARD_CALL_RECORDS)
+        reader->read_due_ms = now_ms + reader->pace_ms;
     return reader->in_flight;
 }
 
@@ -159,7 +161,8 @@ void shard_reader_got_iterator(struct shard_reader *reader, char *iterator,
     drop_iterator(reader);
     reader->iterator = iterator;
     reader->iterator_at_ms = reader->sent_ms;
-    reader->due_ms = now_ms;
+    reader->due_ms =
+        now_ms < reader->read_due_ms ? reader->read_due_ms : now_ms;
     // A second LATEST would skip what was put since the first.
     if (reader->start.position == STREAM_LATEST)
         move_start(reader, (struct stream_start){

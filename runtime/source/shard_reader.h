@@ -79,6 +79,7 @@ struct shard_reader {
     int64_t sent_ms;        // the call in flight, or the last one
     int64_t due_ms;         // nothing is sent before
     int64_t iterator_at_ms; // when it was asked for
+    int64_t read_due_ms;    // no GetRecords is sent before
     unsigned failures;      // in a row
     unsigned server_errors; // HTTP 5xx in a row on one iterator
     unsigned renewals;      // of the iterator, without a page between

@@ -37,7 +37,8 @@ enum source_verdict {
 struct source_counts { // since open, for the log and the metrics
     uint64_t received, deleted, returned, left_hidden;
     uint64_t extended; // heartbeats of a message that were agreed to
-    bool waits; // for a queue or stream that does not exist (yet)
+    uint64_t trimmed;  // times that a stream let go of what was not read
+    bool waits;        // for a queue or stream that does not exist (yet)
 };
 
 struct source_ops {

@@ -23,14 +23,24 @@ static const struct field kinesis_fields[] = {
     {0},
 };
 
+static const struct field dynamodb_fields[] = {
+    {"stream_arn", FIELD_STRING(struct source_config, dynamodb.stream_arn),
+     .help = "One stream by its ARN, as `arn` does it: when the table gets "
+             "another one, this trigger waits."},
+    {"table", FIELD_STRING(struct source_config, dynamodb.table),
+     .help = "The stream of this table, whichever it is: one that takes its "
+             "place is followed, once the old one was read to its end."},
+    {0},
+};
+
 const struct field source_config_fields[] = {
     {"sqs", FIELD_SECTION(sqs_fields), .alias = "SQS", .one_of = true,
      .help = "An SQS queue, by its URL or its name."},
     {"kinesis", FIELD_SECTION(kinesis_fields), .help = "A Kinesis stream."},
+    {"dynamodb", FIELD_SECTION(dynamodb_fields), .alias = "DynamoDB",
+     .one_of = true, .help = "The stream of a DynamoDB table."},
     {"arn", FIELD_STRING(struct source_config, arn), .alias = "EventSourceArn",
      .help = "A queue or stream by its ARN, as Lambda's `EventSourceArn`."},
-    {"dynamodb", FIELD_PLANNED, .alias = "DynamoDB",
-     .help = "A DynamoDB stream."},
     {0},
 };
 
@@ -47,10 +57,39 @@ static bool from_arn(struct source_config *config, struct error *err)
     enum aws_service service;
     struct bytes name;
 
-    return resource_from_arn(config->arn, &service, &name, err) &&
-           found(config,
+    if (!resource_from_arn(config->arn, &service, &name, err))
+        return false;
+    if (service == AWS_DYNAMODB_STREAMS)
+        return found(config, SOURCE_TYPE_DYNAMODB, name);
+    return found(config,
                  service == AWS_SQS ? SOURCE_TYPE_SQS : SOURCE_TYPE_KINESIS,
                  name);
+}
+
+static bool from_stream_arn(struct source_config *config, struct error *err)
+{
+    enum aws_service service;
+    struct bytes name;
+
+    if (!resource_from_arn(config->dynamodb.stream_arn, &service, &name, err))
+        return false;
+    return service == AWS_DYNAMODB_STREAMS
+               ? found(config, SOURCE_TYPE_DYNAMODB, name)
+               : error_set(err, ERROR_INVALID,
+                           "\"%.200s\" is no stream of a table",
+                           config->dynamodb.stream_arn);
+}
+
+static bool from_table(struct source_config *config, struct error *err)
+{
+    struct bytes name = bytes_of(config->dynamodb.table);
+
+    if (!resource_is_table_name(name))
+        return error_set(err, ERROR_INVALID,
+                         "\"%.200s\" is not allowed: 3 to 255 letters, digits, "
+                         "-, _ and .",
+                         name.data);
+    return found(config, SOURCE_TYPE_DYNAMODB, name);
 }
 
 // The name is the last part of the path: http://host/000000000000/orders.
@@ -99,10 +138,13 @@ bool source_config_check(struct source_config *config,
     const struct {
         const char *name, *value;
         bool (*derive)(struct source_config *config, struct error *err);
-    } ways[] = {{"arn", config->arn, from_arn},
-                {"sqs.queue_url", config->sqs.queue_url, from_queue_url},
-                {"sqs.queue", config->sqs.queue, from_queue},
-                {"kinesis.stream", config->kinesis.stream, from_stream}};
+    } ways[] = {
+        {"arn", config->arn, from_arn},
+        {"sqs.queue_url", config->sqs.queue_url, from_queue_url},
+        {"sqs.queue", config->sqs.queue, from_queue},
+        {"kinesis.stream", config->kinesis.stream, from_stream},
+        {"dynamodb.stream_arn", config->dynamodb.stream_arn, from_stream_arn},
+        {"dynamodb.table", config->dynamodb.table, from_table}};
     struct error err;
 
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
@@ -119,6 +161,11 @@ void source_config_finish(struct source_config *config)
     config->name = NULL;
 }
 
+const char *source_config_arn(const struct source_config *config)
+{
+    return config->arn ? config->arn : config->dynamodb.stream_arn;
+}
+
 bool source_config_is_fifo(const struct source_config *config)
 {
     return config->type == SOURCE_TYPE_SQS &&
@@ -130,8 +177,8 @@ bool source_config_same(const struct source_config *a,
 {
     if (a->type != b->type || strcmp(a->name, b->name) != 0)
         return false;
-    if (a->arn && b->arn)
-        return !strcmp(a->arn, b->arn);
+    if (source_config_arn(a) && source_config_arn(b))
+        return !strcmp(source_config_arn(a), source_config_arn(b));
     if (a->sqs.queue_url && b->sqs.queue_url)
         return !strcmp(a->sqs.queue_url, b->sqs.queue_url);
     return true;

@@ -1,6 +1,6 @@
 /*
  * source_config: the `source:` mapping of a trigger: exactly one of sqs,
- * kinesis or arn.
+ * kinesis, dynamodb or arn.
  */
 #ifndef POLLARD_SOURCE_CONFIG_H
 #define POLLARD_SOURCE_CONFIG_H
@@ -9,7 +9,11 @@
 
 #include "config/schema.h"
 
-enum source_type { SOURCE_TYPE_SQS = 1, SOURCE_TYPE_KINESIS };
+enum source_type {
+    SOURCE_TYPE_SQS = 1,
+    SOURCE_TYPE_KINESIS,
+    SOURCE_TYPE_DYNAMODB,
+};
 
 struct source_config {
     char *arn;
@@ -19,10 +23,13 @@ struct source_config {
     struct {
         char *stream;
     } kinesis;
+    struct {
+        char *stream_arn, *table;
+    } dynamodb;
 
     // Derived by source_config_check, not from the file.
     enum source_type type;
-    char *name; // owned; queue or stream name
+    char *name; // owned; queue, stream or table name
 };
 
 extern const struct field source_config_fields[];
@@ -35,6 +42,9 @@ bool source_config_check(struct source_config *config,
 
 /* Free what source_config_check allocated; the rest is schema_release's. */
 void source_config_finish(struct source_config *config);
+
+/* The ARN that was given, whatever it names, or NULL. */
+const char *source_config_arn(const struct source_config *config);
 
 bool source_config_is_fifo(const struct source_config *config);
 

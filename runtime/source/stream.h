@@ -50,6 +50,7 @@ struct stream_shard {
 struct stream_shards {
     struct stream_shard *list; // owned
     size_t count;
+    bool is_final; // the stream is closed: no shard follows these
 };
 
 /* A new one at the end, zeroed. */

@@ -422,7 +422,8 @@ static void list_shards(struct node *node)
 {
     struct world *world = node->world;
     struct stream_shard list[SHARDS] = {{0}};
-    struct stream_shards shards = {list, (size_t)world->shard_count};
+    struct stream_shards shards = {.list = list,
+                                   .count = (size_t)world->shard_count};
     int64_t soon = leases_want_listing(node->leases) ? 1000 : 60000;
 
     if (world->now_ms < node->listing_ms + soon)

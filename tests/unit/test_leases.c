@@ -70,7 +70,7 @@ static void list(struct stage *stage, const char *one, const char *two)
 {
     struct stream_shard list[] = {{.id = mem_strdup(one)},
                                   {.id = mem_strdup(two)}};
-    struct stream_shards shards = {list, two ? 2 : 1};
+    struct stream_shards shards = {.list = list, .count = two ? 2 : 1};
 
     assert_true(leases_listed(stage->leases, &shards));
     free(list[0].id);

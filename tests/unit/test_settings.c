@@ -60,7 +60,7 @@ static struct settings_case {
      "from.\n"},
     {"two sources", SOURCE("sqs: {queue: q}, kinesis: {stream: s}"),
      "5:5: triggers.a.source: exactly one of these must be given: sqs, "
-     "kinesis, arn\n"},
+     "kinesis, dynamodb, arn\n"},
     {"a queue by two names", SOURCE("sqs: {queue: q, queue_url: 'http://h/q'}"),
      "5:14: triggers.a.source.sqs: exactly one of these must be given: "
      "queue_url, queue\n"},
@@ -84,12 +84,43 @@ static struct settings_case {
      "region or an account of 12 digits\n"},
     {"an ARN of another service",
      SOURCE("arn: 'arn:aws:ec2:eu-west-1:123456789012:q'"),
-     "5:19: triggers.a.source.arn: \"ec2\" is no service known here: sqs or "
-     "kinesis\n"},
+     "5:19: triggers.a.source.arn: \"ec2\" is no service known here: sqs, "
+     "kinesis or dynamodb\n"},
     {"an ARN of a service to come",
-     SOURCE("arn: 'arn:aws:dynamodb:eu-west-1:123456789012:table/t/stream/l'"),
-     "5:19: triggers.a.source.arn: dynamodb is not implemented in this version "
-     "of pollard: sqs or kinesis\n"},
+     SOURCE("arn: 'arn:aws:sns:eu-west-1:123456789012:topic'"),
+     "5:19: triggers.a.source.arn: sns is not implemented in this version "
+     "of pollard: sqs, kinesis or dynamodb\n"},
+    {"a table's ARN",
+     SOURCE("arn: 'arn:aws:dynamodb:eu-west-1:123456789012:table/orders'"),
+     "5:19: triggers.a.source.arn: \"table/orders\" is no stream of a table: "
+     "...:ACCOUNT:table/NAME/stream/LABEL (or name the table: `source: "
+     "{dynamodb: {table: NAME}}`)\n"},
+    {"an ARN of another kind as a table's stream",
+     SOURCE("dynamodb: {stream_arn: 'arn:aws:sqs:r:123456789012:q'}"),
+     "5:37: triggers.a.source.dynamodb.stream_arn: "
+     "\"arn:aws:sqs:r:123456789012:q\" is no stream of a table\n"},
+    {"a bad table name", SOURCE("dynamodb: {table: 't'}"),
+     "5:32: triggers.a.source.dynamodb.table: \"t\" is not allowed: 3 to 255 "
+     "letters, digits, -, _ and .\n"},
+    {"a table and a stream",
+     SOURCE("dynamodb: {table: t12, stream_arn: 'arn:aws:dynamodb:r:"
+            "123456789012:table/t12/stream/l'}"),
+     "3:3: triggers.a.starting_position: missing; a stream needs it: "
+     "TRIM_HORIZON, LATEST or AT_TIMESTAMP\n"
+     "5:14: triggers.a.source.dynamodb: exactly one of these must be given: "
+     "stream_arn, table\n"},
+    {"a table from a time on",
+     SOURCE("dynamodb: {table: orders}") "    starting_position: AT_TIMESTAMP\n"
+                                         "    starting_position_timestamp: "
+                                         "2026-11-22T10:00:00Z\n"
+                                         "    deaggregate: auto\n",
+     "6:24: triggers.a.starting_position: unsupported starting position: a "
+     "DynamoDB stream has TRIM_HORIZON and LATEST\n"
+     "8:18: triggers.a.deaggregate: only a Kinesis stream has it\n"},
+    {"trimmed data of another stream",
+     SOURCE("kinesis: {stream: clicks}") "    starting_position: LATEST\n"
+                                         "    on_trimmed_data: stop\n",
+     "7:22: triggers.a.on_trimmed_data: only a DynamoDB stream has it\n"},
     {"an ARN of no stream", SOURCE("arn: 'arn:aws:kinesis:r:123456789012:s'"),
      "5:19: triggers.a.source.arn: \"s\" is no stream: "
      "...:ACCOUNT:stream/NAME\n"},
