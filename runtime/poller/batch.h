@@ -19,9 +19,10 @@ struct batch {
     size_t event_bytes; // of its event JSON, at the most
     unsigned attempt;   // 0: first; invocations that failed before this one
     unsigned lane;      // a shard's: which of its lanes it is from
-    // A tumbling window's, whose last invocation has no records. Owned;
-    // its state too. NULL: no window.
-    struct event_window *window;
+    // A tumbling window's, whose last invocation has no records; as that is to
+    // see it. Borrowed from the flow, which has one such batch out at a time.
+    // NULL: no window.
+    const struct event_window *window;
     void *context;      // the poller's own (its invocation)
     struct batch *next; // of whatever list it is in
 };

@@ -118,6 +118,7 @@ void dispatch_start(struct dispatch *dispatch, struct batch *batch,
     run->invocation.trigger = dispatch->options.trigger;
     run->invocation.reply_to = dispatch->options.mailbox;
     run->invocation.timeout_ms = dispatch->options.timeout_ms;
+    run->invocation.window = batch->window;
     run->invocation.may_emit = dispatch->options.destination != NULL;
     handler_start(dispatch->options.handler, &run->invocation);
 }

@@ -16,6 +16,7 @@
 #include "poller/response.h"
 #include "poller/trigger_config.h"
 #include "poller/trigger_pipeline.h"
+#include "poller/tumbling.h"
 #include "source/source.h"
 
 // Look again so soon while the lease guard holds batches back: its deadline is
@@ -49,6 +50,7 @@ static struct pipeline *create_pipeline(const struct loop_options *options)
     trigger_pipeline_options(options->trigger, options->is_shard, options->seed,
                              &made);
     made.window = options->window;
+    made.origin = source_origin(options->source);
     made.filter = options->filter;
     return pipeline_create(&made);
 }
@@ -68,11 +70,29 @@ static struct dispatch *create_dispatch(const struct loop_options *options)
     });
 }
 
+/* What is wrong with it is said here; the pipeline goes on without. */
+static void log_stored_window(const struct loop_options *options)
+{
+    struct tumbling_stored stored;
+    struct error err = {0};
+
+    if (!options->window)
+        return;
+    if (tumbling_read(options->window, &stored, &err))
+        log_info(options->log, "window.resumed",
+                 LOG_INT("start_ms", stored.start_ms),
+                 LOG_INT("end_ms", stored.end_ms),
+                 LOG_INT("state_bytes", stored.state.size));
+    else
+        log_error(options->log, "window.forgotten", LOG_ERROR(&err));
+}
+
 struct loop *loop_create(const struct loop_options *options)
 {
     struct loop *loop = mem_calloc(1, sizeof(*loop));
 
     loop->options = *options;
+    log_stored_window(options);
     loop->concurrency = trigger_concurrency(options->trigger);
     loop->pipeline = create_pipeline(options);
     loop->dispatch = create_dispatch(options);
@@ -208,6 +228,19 @@ static void follow_handler(struct loop *loop)
     pipeline_set_concurrency(loop->pipeline, most ? most : 1);
 }
 
+/* Once for each window that is cut off, whatever becomes of the call. */
+static void log_early_end(const struct loop *loop, const struct batch *batch)
+{
+    const struct event_window *window = batch->window;
+
+    if (!window || !window->is_terminated_early || batch->attempt)
+        return;
+    log_warn(loop->options.log, "window.terminated_early",
+             LOG_INT("start_ms", window->start_ms),
+             LOG_INT("end_ms", window->end_ms),
+             LOG_INT("state_bytes", window->state.size));
+}
+
 static void start_batches(struct loop *loop, int64_t now_ms)
 {
     struct batch *batch;
@@ -217,6 +250,7 @@ static void start_batches(struct loop *loop, int64_t now_ms)
         return;
     while ((batch = pipeline_next_batch(loop->pipeline, now_ms))) {
         loop->stats.batches_started++;
+        log_early_end(loop, batch);
         dispatch_start(loop->dispatch, batch, now_ms);
     }
 }
@@ -286,7 +320,8 @@ static void decide_end(struct loop *loop, int64_t now_ms)
     if (loop->failed) {
         if (is_idle(loop) || has_waited_enough(loop, now_ms))
             loop->end = POLLER_FAILED;
-    } else if (loop->shard_ended && pipeline_is_idle(loop->pipeline)) {
+    } else if (loop->shard_ended && !loop->stopping &&
+               pipeline_is_idle(loop->pipeline)) {
         loop->end = POLLER_SHARD_ENDED;
     } else if (loop->stopping && is_idle(loop)) {
         loop->end = POLLER_STOPPED;

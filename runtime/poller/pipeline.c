@@ -204,7 +204,7 @@ void pipeline_finish(struct pipeline *pipeline, struct batch *batch,
     response_read(outcome, batch,
                   &(struct response_rules){
                       .reads_response = flow->options.reads_response,
-                      .wants_state = batch->window != NULL,
+                      .wants_state = batch->window && !batch->window->is_final,
                   },
                   verdict);
     judge(pipeline, batch, outcome, verdict);

@@ -41,6 +41,7 @@ struct outcome;
 struct response_verdict;
 struct pipeline;
 struct record;
+struct record_origin;
 
 enum pipeline_kind { PIPELINE_QUEUE, PIPELINE_SHARD };
 
@@ -75,12 +76,14 @@ struct pipeline_options {
     // Shards.
     size_t lanes; // parallelization_factor
     bool bisects;
-    int64_t maximum_attempts; // retries; -1: any
-    int64_t maximum_age_ms;   // -1: any
-    int64_t tumbling_ms;      // 0: none
-    const char *window;       // text that pipeline_checkpoint once gave out:
-                              // the window to go on with; NULL: none.
-                              // Read by pipeline_create only
+    int64_t maximum_attempts;           // retries; -1: any
+    int64_t maximum_age_ms;             // -1: any
+    int64_t tumbling_ms;                // 0: none
+    const struct record_origin *origin; // borrowed; of the records. NULL: they
+                                        // will say
+    const char *window; // text that pipeline_checkpoint once gave out:
+                        // the window to go on with; NULL: none.
+                        // Read by pipeline_create only
 };
 
 /* Records that are given up: reported before they are settled. */

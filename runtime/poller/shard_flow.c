@@ -10,6 +10,7 @@
 #include "poller/ledger.h"
 #include "poller/response.h"
 #include "poller/shard_lane.h"
+#include "poller/tumbling.h"
 
 // A shard reads ahead so many records for each lane, even of small batches:
 // they do not age in a buffer, and only 5 reads a second are allowed. One read
@@ -22,8 +23,9 @@
 struct shard_flow {
     struct flow flow; // first
     struct ledger ledger;
-    size_t running;   // batches
-    size_t lane_next; // to be asked for a batch
+    struct tumbling tumbling; // with windows there is one lane
+    size_t running;           // batches
+    size_t lane_next;         // to be asked for a batch
     size_t lane_count;
     struct shard_lane lanes[];
 };
@@ -41,6 +43,7 @@ static const struct shard_flow *of_const(const struct flow *flow)
 static void shard_destroy(struct flow *flow)
 {
     ledger_finish(&of(flow)->ledger);
+    tumbling_finish(&of(flow)->tumbling);
     free(flow);
 }
 
@@ -61,12 +64,14 @@ static void shard_add(struct flow *flow, struct record *record)
 {
     struct shard_flow *shard = of(flow);
 
+    tumbling_saw(&shard->tumbling, record, true, flow->now_ms);
     ledger_enter(&shard->ledger, record);
     window_add(&lane_of(shard, record)->window, record, flow->now_ms);
 }
 
 static void shard_add_filtered(struct flow *flow, struct record *record)
 {
+    tumbling_saw(&of(flow)->tumbling, record, false, flow->now_ms);
     ledger_pass(&of(flow)->ledger, record);
     settle_add(&flow->settle, record, SOURCE_DONE);
 }
@@ -156,11 +161,18 @@ static size_t expired_prefix(const struct shard_flow *shard,
     return count;
 }
 
+static void show_window(struct shard_flow *shard, struct batch *batch)
+{
+    if (shard->tumbling.is_open)
+        batch->window = tumbling_view(&shard->tumbling, !batch->count);
+}
+
 static void discard(struct shard_flow *shard, struct shard_lane *lane,
                     struct batch *batch, enum discard_condition condition,
                     bool is_unhandled)
 {
     lane->is_out = true;
+    show_window(shard, batch);
     flow_discard(&shard->flow, batch, condition, is_unhandled);
 }
 
@@ -186,6 +198,7 @@ static void shard_tick(struct flow *flow)
 {
     struct shard_flow *shard = of(flow);
 
+    tumbling_tick(&shard->tumbling, flow->now_ms);
     for (size_t i = 0; i < shard->lane_count && !flow->stopped; i++)
         if (!shard->lanes[i].is_out)
             expire(shard, &shard->lanes[i]);
@@ -193,7 +206,8 @@ static void shard_tick(struct flow *flow)
 
 // ---- Batches out ----
 
-/* When the line's front goes. */
+/* When the line's front goes. What waits behind it may be of another tumbling
+ * window; then there is nothing to wait for. */
 static int64_t line_closes_ms(const struct shard_flow *shard,
                               const struct shard_lane *lane)
 {
@@ -201,8 +215,40 @@ static int64_t line_closes_ms(const struct shard_flow *shard,
 
     if (!first)
         return CLOCK_NEVER;
+    if (tumbling_parts(&shard->tumbling, first, lane->window.waiting.last))
+        return lane->window.opened_ms;
     return clock_earlier(window_closes_ms(&lane->window),
                          expires_ms(shard, first) - SHARD_SPARE_AGE_MS);
+}
+
+/* When the final call of the open tumbling window is to be made. */
+static int64_t window_ends_ms(const struct shard_flow *shard,
+                              const struct shard_lane *lane)
+{
+    const struct record *next = lane->window.waiting.first;
+    bool is_drained =
+        !lane->again && (!next || !tumbling_holds(&shard->tumbling, next));
+
+    return tumbling_due_ms(&shard->tumbling, is_drained,
+                           shard->flow.wall_ahead_ms);
+}
+
+/* The final call, of no record, goes before all else. */
+static void end_window(struct shard_flow *shard, struct shard_lane *lane)
+{
+    struct batch *batch = batch_create(0);
+
+    batch->lane = lane->index;
+    tumbling_close(&shard->tumbling);
+    shard_lane_push(lane, batch);
+}
+
+static void form_batch(struct shard_flow *shard, struct shard_lane *lane)
+{
+    tumbling_open(&shard->tumbling, lane->window.waiting.first,
+                  shard->flow.now_ms + shard->flow.wall_ahead_ms);
+    shard_lane_push(lane, shard_lane_form(lane, &shard->tumbling));
+    expire(shard, lane);
 }
 
 /* The batch that a lane may start now, or NULL. */
@@ -210,14 +256,20 @@ static struct batch *start_lane(struct shard_flow *shard,
                                 struct shard_lane *lane)
 {
     int64_t now_ms = shard->flow.now_ms;
+    struct batch *batch;
 
     if (lane->is_out || !retry_is_due(&lane->retry, now_ms))
         return NULL;
-    if (!lane->again && line_closes_ms(shard, lane) <= now_ms) {
-        shard_lane_push(lane, shard_lane_form(lane));
-        expire(shard, lane);
-    }
-    return lane->is_out ? NULL : shard_lane_pop(lane);
+    if (window_ends_ms(shard, lane) <= now_ms)
+        end_window(shard, lane);
+    else if (!lane->again && line_closes_ms(shard, lane) <= now_ms)
+        form_batch(shard, lane);
+    if (lane->is_out)
+        return NULL;
+    batch = shard_lane_pop(lane);
+    if (batch)
+        show_window(shard, batch);
+    return batch;
 }
 
 static struct batch *shard_next_batch(struct flow *flow)
@@ -286,7 +338,7 @@ static bool is_exhausted(const struct shard_flow *shard,
 {
     int64_t most = shard->flow.options.maximum_attempts;
 
-    return most >= 0 && batch->attempt > most;
+    return most >= 0 && batch->attempt > most && batch->count;
 }
 
 /* Nothing of it was done. */
@@ -305,6 +357,18 @@ static void failed(struct shard_flow *shard, struct shard_lane *lane,
     }
     shard_lane_failed(lane, shard->flow.now_ms);
     try_again(shard, lane, batch);
+}
+
+/* What a call of a window that got on leaves behind. */
+static void move_window(struct shard_flow *shard, const struct batch *batch,
+                        const struct response_verdict *verdict)
+{
+    if (!batch->window)
+        return;
+    if (batch->window->is_final)
+        tumbling_closed(&shard->tumbling);
+    else
+        tumbling_moved(&shard->tumbling, verdict->state);
 }
 
 /* The front of a batch is done: what is left of it is a fresh one. */
@@ -338,6 +402,7 @@ static void shard_finish(struct flow *flow, struct batch *batch,
         shard_lane_failed(lane, flow->now_ms);
         try_again(shard, lane, batch);
     } else if (done_count || (!count && !verdict->all_failed)) {
+        move_window(shard, batch, verdict);
         got_on(shard, lane, batch, done_count);
     } else {
         failed(shard, lane, batch, verdict);
@@ -366,8 +431,21 @@ static void shard_discarded(struct flow *flow, struct discard *discarded,
 static bool shard_checkpoint(struct flow *flow,
                              struct pipeline_checkpoint *checkpoint)
 {
+    struct shard_flow *shard = of(flow);
+    bool has_moved;
+
     *checkpoint = (struct pipeline_checkpoint){0};
-    return ledger_checkpoint(&of(flow)->ledger, &checkpoint->sequence);
+    if (tumbling_withholds(&shard->tumbling))
+        return false;
+    has_moved = ledger_checkpoint(&shard->ledger, &checkpoint->sequence);
+    checkpoint->sets_window =
+        tumbling_text(&shard->tumbling, &checkpoint->window);
+    return has_moved || checkpoint->sets_window;
+}
+
+static void shard_end(struct flow *flow)
+{
+    tumbling_end_of_shard(&of(flow)->tumbling);
 }
 
 // ---- Time, stop ----
@@ -383,7 +461,8 @@ static int64_t lane_deadline_ms(const struct shard_flow *shard,
         starts_ms = lane->retry.due_ms;
         old_ms = batch_expires_ms(shard, lane->again);
     } else {
-        starts_ms = line_closes_ms(shard, lane);
+        starts_ms = clock_earlier(line_closes_ms(shard, lane),
+                                  window_ends_ms(shard, lane));
         if (starts_ms < lane->retry.due_ms)
             starts_ms = lane->retry.due_ms;
         old_ms = CLOCK_NEVER;
@@ -426,9 +505,18 @@ static size_t shard_running(const struct flow *flow)
     return of_const(flow)->running;
 }
 
+/* A shard that has ended is not through before its window is closed. */
+static bool owes_final_call(const struct shard_flow *shard)
+{
+    return shard->tumbling.shard_ended && shard->tumbling.is_open &&
+           !shard->flow.stopped;
+}
+
 static bool shard_is_empty(const struct flow *flow)
 {
-    return !of_const(flow)->ledger.count && !of_const(flow)->running;
+    const struct shard_flow *shard = of_const(flow);
+
+    return !shard->ledger.count && !shard->running && !owes_final_call(shard);
 }
 
 static const struct flow_ops shard_flow_ops = {
@@ -441,20 +529,42 @@ static const struct flow_ops shard_flow_ops = {
     .finish = shard_finish,
     .discarded = shard_discarded,
     .checkpoint = shard_checkpoint,
+    .end_of_shard = shard_end,
     .deadline_ms = shard_deadline_ms,
     .stop = shard_stop,
     .running = shard_running,
     .is_empty = shard_is_empty,
 };
 
+/* A window's state goes from call to call, so these follow each other. */
+static bool has_windows(const struct pipeline_options *options)
+{
+    return options->tumbling_ms || options->window;
+}
+
+static size_t lanes_of(const struct pipeline_options *options)
+{
+    return has_windows(options) || !options->lanes ? 1 : options->lanes;
+}
+
+/* What a batch's records may have of its event. */
+static size_t payload_of(const struct pipeline_options *options)
+{
+    size_t limit = options->payload_limit;
+
+    if (!has_windows(options) || limit < 2 * TUMBLING_EVENT_ROOM)
+        return limit;
+    return limit - TUMBLING_EVENT_ROOM;
+}
+
 struct flow *shard_flow_create(const struct pipeline_options *options)
 {
-    size_t lanes = options->lanes ? options->lanes : 1;
+    size_t lanes = lanes_of(options);
     struct shard_flow *shard =
         mem_calloc(1, sizeof(*shard) + lanes * sizeof(struct shard_lane));
     struct window_options line = {
         .batch_size = options->batch_size,
-        .payload_limit = options->payload_limit,
+        .payload_limit = payload_of(options),
         .length_ms = options->window_ms,
         .reopens = true,
     };
@@ -462,6 +572,8 @@ struct flow *shard_flow_create(const struct pipeline_options *options)
 
     shard->flow.ops = &shard_flow_ops;
     ledger_init(&shard->ledger);
+    tumbling_init(&shard->tumbling, options->tumbling_ms, options->window,
+                  options->origin);
     settle_init(&shard->flow.settle, NULL);
     retry_init(&retry, options->backoff_base_ms, options->backoff_maximum_ms,
                options->seed);

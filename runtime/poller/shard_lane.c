@@ -1,6 +1,7 @@
 #include "poller/shard_lane.h"
 
 #include "poller/batch.h"
+#include "poller/tumbling.h"
 
 void shard_lane_init(struct shard_lane *lane, unsigned index,
                      const struct window_options *line,
@@ -11,12 +12,14 @@ void shard_lane_init(struct shard_lane *lane, unsigned index,
     window_init(&lane->window, line);
 }
 
-struct batch *shard_lane_form(struct shard_lane *lane)
+struct batch *shard_lane_form(struct shard_lane *lane,
+                              const struct tumbling *tumbling)
 {
     struct batch *batch = batch_create(lane->window.front_count);
 
     batch->lane = lane->index;
-    while (window_fits(&lane->window, batch))
+    while (window_fits(&lane->window, batch) &&
+           tumbling_holds(tumbling, lane->window.waiting.first))
         batch_add(batch, window_take(&lane->window));
     return batch;
 }

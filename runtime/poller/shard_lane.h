@@ -19,6 +19,7 @@
 #include "poller/window.h"
 
 struct batch;
+struct tumbling;
 
 struct shard_lane {
     unsigned index;
@@ -33,8 +34,10 @@ void shard_lane_init(struct shard_lane *lane, unsigned index,
                      const struct window_options *line,
                      const struct retry *retry);
 
-/* The front of the line leaves it as a batch. */
-struct batch *shard_lane_form(struct shard_lane *lane);
+/* The front of the line leaves it as a batch, as far as it belongs to the
+ * window that is open. */
+struct batch *shard_lane_form(struct shard_lane *lane,
+                              const struct tumbling *tumbling);
 
 /* This batch is to be tried before any other. */
 void shard_lane_push(struct shard_lane *lane, struct batch *batch);

@@ -93,6 +93,11 @@ static bool kinesis_is_idle(const struct source *source)
            shard_inbox_is_idle(&self->inbox);
 }
 
+static const struct record_origin *kinesis_origin(const struct source *source)
+{
+    return &const_self_of(source)->origin.record;
+}
+
 static bool kinesis_is_ended(const struct source *source)
 {
     const struct kinesis_source *self = const_self_of(source);
@@ -131,6 +136,7 @@ static const struct source_ops kinesis_ops = {
     .name = "kinesis",
     .poll = kinesis_poll,
     .reply = kinesis_reply,
+    .origin = kinesis_origin,
     .next = kinesis_next,
     .settle = kinesis_settle,
     .extend = NULL, // the stream's records are not hidden while they run

@@ -432,10 +432,16 @@ static void fanout_close(struct source *source)
     free(self);
 }
 
+static const struct record_origin *fanout_origin(const struct source *source)
+{
+    return &const_self_of(source)->origin.record;
+}
+
 static const struct source_ops fanout_ops = {
     .name = "kinesis",
     .poll = fanout_poll,
     .reply = fanout_reply,
+    .origin = fanout_origin,
     .next = fanout_next,
     .settle = fanout_settle,
     .extend = NULL, // the stream's records are not hidden while they run

@@ -14,6 +14,11 @@ void source_reply(struct source *source, struct aws_reply *reply,
     source->ops->reply(source, reply, now_ms);
 }
 
+const struct record_origin *source_origin(const struct source *source)
+{
+    return source->ops->origin ? source->ops->origin(source) : NULL;
+}
+
 struct record *source_next(struct source *source)
 {
     return source->ops->next(source);

@@ -52,6 +52,10 @@ struct source_ops {
     void (*reply)(struct source *source, struct aws_reply *reply,
                   int64_t now_ms);
 
+    /* What its records say of where they come from, for calls without records.
+     * NULL where there are none; the answer is NULL while it is not known. */
+    const struct record_origin *(*origin)(const struct source *source);
+
     /* The next record that arrived, in the source's order, or NULL. The caller
      * gives it back with settle. */
     struct record *(*next)(struct source *source);
@@ -96,6 +100,7 @@ struct source { // first member of every implementation
 void source_poll(struct source *source, size_t room, int64_t now_ms);
 void source_reply(struct source *source, struct aws_reply *reply,
                   int64_t now_ms);
+const struct record_origin *source_origin(const struct source *source);
 struct record *source_next(struct source *source);
 void source_settle(struct source *source, struct record *record,
                    enum source_verdict verdict, int64_t delay_ms,
