@@ -28,8 +28,8 @@ struct case_message {
     const char *key;  // the same; "" is none
     char *id, *data;  // owned
     size_t data_size;
-    char *creation; // owned; DynamoDB: eventName
-    int64_t arrives_ms;
+    char *creation;             // owned; DynamoDB: eventName
+    int64_t arrives_ms, age_ms; // how old it is then
     enum { CASE_COMING, CASE_VISIBLE, CASE_HIDDEN, CASE_GONE } state;
     int64_t visible_ms;
     uint32_t receive_count;
