@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/failed.h"
 #include "cli/local.h"
 #include "cli/reference.h"
 #include "cli/run.h"
@@ -44,6 +45,21 @@ const struct command commands[] = {
      "  --key K    the partition key (streams)\n\n"
      "The input is standard input unless a file is named. Exit status 65 when\n"
      "lines were refused, 75 when trying later may help."},
+    {"failed", failed_main,
+     "list [--json] FOLDER...\n"
+     "       pollard failed show FILE...\n"
+     "       pollard failed replay [-c FILE] [--dry-run] TRIGGER [PATH]...",
+     "What a trigger gave up and reported to a folder "
+     "(on_failure: file:///...).\n\n"
+     "  list    a line a report, by time; --json: an object a line\n"
+     "  show    reports as JSON, with their records\n"
+     "  replay  runs the records through TRIGGER's handler once more; a "
+     "report\n"
+     "          is deleted when all of its records were handled, and stays\n"
+     "          otherwise; --dry-run only says what would be run\n\n"
+     "With -c FILE, list and show also take a TRIGGER, for all that it "
+     "reported.\n"
+     "Exit status 65 when a file is no report, 75 when records failed again."},
     {"local", local_main, "[OPTION]...",
      "Run the embedded SQS and Kinesis server alone, in memory, on "
      "loopback.\n\n"

@@ -1,0 +1,126 @@
+#include "cli/failed.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/failed_inner.h"
+#include "supervisor/settings.h"
+
+#define NAME "failed"
+
+struct verb {
+    const char *name;
+    int (*act)(const struct failed_arguments *arguments);
+    bool is_replay; // runs a trigger's handler, so there must be one
+};
+
+static const struct verb verbs[] = {{"list", failed_do_list, false},
+                                    {"show", failed_do_show, false},
+                                    {"replay", failed_do_replay, true},
+                                    {0}};
+
+static const struct verb *find_verb(const char *name)
+{
+    for (const struct verb *verb = verbs; verb->name; verb++)
+        if (!strcmp(verb->name, name))
+            return verb;
+    return NULL;
+}
+
+static int parse(int argc, char **argv, const struct verb *verb,
+                 const char **config, struct failed_arguments *arguments)
+{
+    static const struct option longs[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"json", no_argument, NULL, 'j'},
+        {"dry-run", no_argument, NULL, 'n'},
+        {"help", no_argument, NULL, 'h'},
+        {0}};
+    int c;
+
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, "c:hn", longs, NULL)) != -1)
+        switch (c) {
+        case 'c':
+            *config = optarg;
+            break;
+        case 'j':
+            arguments->json = true;
+            break;
+        case 'n':
+            arguments->dry_run = true;
+            break;
+        case 'h':
+            exit(command_help(NAME));
+        default:
+            return command_bad_option(NAME, argv);
+        }
+    if (arguments->dry_run && !verb->is_replay)
+        return command_usage(NAME, "--dry-run is for replay");
+    if (arguments->json && strcmp(verb->name, "list") != 0)
+        return command_usage(NAME, "--json is for list");
+    return COMMAND_OK;
+}
+
+static const struct trigger_config *
+find_trigger(const struct settings *settings, const char *name)
+{
+    for (size_t i = 0; i < settings->trigger_count; i++)
+        if (!strcmp(settings->triggers[i].name, name))
+            return &settings->triggers[i];
+    return NULL;
+}
+
+// With a configuration the first name is a trigger's.
+static int act_on_trigger(const struct verb *verb, const char *config,
+                          struct failed_arguments *arguments)
+{
+    struct settings *settings;
+    int status;
+
+    if (!arguments->path_count)
+        return command_usage(NAME, "a trigger's name is missing");
+    settings = command_load_settings(config);
+    if (!settings)
+        return COMMAND_CONFIG;
+    arguments->settings = settings;
+    arguments->trigger = find_trigger(settings, arguments->paths[0]);
+    arguments->paths++;
+    arguments->path_count--;
+    status = arguments->trigger ? verb->act(arguments)
+                                : command_usage(NAME, "%s has no trigger '%s'",
+                                                config, arguments->paths[-1]);
+    settings_destroy(settings);
+    return status;
+}
+
+int failed_main(int argc, char **argv)
+{
+    struct failed_arguments arguments = {0};
+    const struct verb *verb;
+    const char *config = NULL;
+    int status;
+
+    if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")))
+        return command_help(NAME);
+    verb = argc > 1 ? find_verb(argv[1]) : NULL;
+    if (!verb)
+        return command_usage(NAME,
+                             argc > 1 ? "there is no '%s': list, show or "
+                                        "replay"
+                                      : "list, show or replay is missing",
+                             argc > 1 ? argv[1] : "");
+    status = parse(argc - 1, argv + 1, verb, &config, &arguments);
+    if (status != COMMAND_OK)
+        return status;
+    arguments.paths = argv + 1 + optind;
+    arguments.path_count = (size_t)(argc - 1 - optind);
+    if (config || verb->is_replay)
+        return act_on_trigger(verb, config ? config : command_default_config(),
+                              &arguments);
+    if (!arguments.path_count)
+        return command_usage(NAME, "a folder is missing, or -c FILE TRIGGER");
+    return verb->act(&arguments);
+}
