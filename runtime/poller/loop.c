@@ -8,6 +8,7 @@
 #include "base/mailbox.h"
 #include "base/mem.h"
 #include "destination/destination.h"
+#include "filter/filter.h"
 #include "handler/handler.h"
 #include "poller/discards.h"
 #include "poller/dispatch.h"
@@ -51,7 +52,7 @@ static struct pipeline *create_pipeline(const struct loop_options *options)
                              &made);
     made.window = options->window;
     made.origin = source_origin(options->source);
-    made.filter = options->filter;
+    made.filter = options->parts.filter;
     return pipeline_create(&made);
 }
 
@@ -62,7 +63,7 @@ static struct dispatch *create_dispatch(const struct loop_options *options)
         .mailbox = options->mailbox,
         .mail_kind = LOOP_OUTCOME,
         .source = options->source,
-        .destination = options->destination,
+        .destination = options->parts.on_success,
         .log = options->log,
         .trigger = options->trigger->name,
         .timeout_ms = options->trigger->handler.timeout_ms,
@@ -99,8 +100,8 @@ struct loop *loop_create(const struct loop_options *options)
     loop->endings.log = options->log;
     loop->discards = discards_create(
         &(struct discards_options){.pipeline = loop->pipeline,
-                                   .on_failure = options->on_failure,
-                                   .on_filtered = options->on_filtered,
+                                   .on_failure = options->parts.on_failure,
+                                   .on_filtered = options->parts.on_filtered,
                                    .log = options->log});
     return loop;
 }
@@ -351,8 +352,8 @@ void loop_round(struct loop *loop, int64_t now_ms)
     start_batches(loop, now_ms);
     settle(loop, now_ms);
     move_source(loop, now_ms);
-    if (loop->options.destination)
-        destination_poll(loop->options.destination, now_ms);
+    if (loop->options.parts.on_success)
+        destination_poll(loop->options.parts.on_success, now_ms);
     dispatch_watch(loop->dispatch, now_ms);
     watch_source(loop, now_ms);
     settle(loop, now_ms);
@@ -389,7 +390,7 @@ void loop_reply(struct loop *loop, struct aws_reply *reply, int64_t now_ms)
     if (reply->owner == loop->options.source)
         source_reply(loop->options.source, reply, now_ms);
     else if (!discards_reply(loop->discards, reply, now_ms))
-        destination_reply(loop->options.destination, reply, now_ms);
+        destination_reply(loop->options.parts.on_success, reply, now_ms);
 }
 
 int64_t loop_deadline_ms(const struct loop *loop, int64_t now_ms)
@@ -402,9 +403,10 @@ int64_t loop_deadline_ms(const struct loop *loop, int64_t now_ms)
 
     if (starts_ms <= now_ms && !may_act(loop, now_ms))
         starts_ms = now_ms + LOOP_GUARD_MS;
-    if (loop->options.destination)
+    if (loop->options.parts.on_success)
         deadline_ms = clock_earlier(
-            deadline_ms, destination_deadline_ms(loop->options.destination));
+            deadline_ms,
+            destination_deadline_ms(loop->options.parts.on_success));
     if (loop->failed && !pipeline_running(loop->pipeline))
         deadline_ms =
             clock_earlier(deadline_ms, loop->failed_ms + LOOP_FAILED_GRACE_MS);
@@ -502,7 +504,8 @@ bool loop_destroy(struct loop *loop)
     dispatch_destroy(loop->dispatch);
     discards_destroy(loop->discards);
     pipeline_destroy(loop->pipeline);
-    destination_close(loop->options.destination);
+    filter_destroy(loop->options.parts.filter);
+    destination_close(loop->options.parts.on_success);
     source_close(loop->options.source);
     free(loop);
     return true;

@@ -15,15 +15,13 @@
 #include <stdint.h>
 
 #include "poller/poller.h"
+#include "poller/trigger_parts.h"
 
 struct aws_reply;
 struct clock;
-struct destination;
-struct filter;
 struct loop;
 struct mail;
 struct mailbox;
-struct on_failure;
 
 /* What the mail in the poller's mailbox is. */
 enum loop_mail { LOOP_OUTCOME, LOOP_STOP, LOOP_FORCE };
@@ -31,15 +29,12 @@ enum loop_mail { LOOP_OUTCOME, LOOP_STOP, LOOP_FORCE };
 struct loop_options {
     const struct trigger_config *trigger; // borrowed
     bool is_shard;
-    struct source *source;           // owned from here on
-    struct destination *destination; // owned from here on; NULL: none
-    struct filter *filter;           // owned from here on; NULL: none
-    struct on_failure *on_failure;   // owned from here on; NULL: none
-    struct on_failure *on_filtered;  // owned from here on; NULL: none
-    const struct clock *clock;       // borrowed; the wall's, for records' ages
-    struct handler *handler;         // borrowed
-    struct mailbox *mailbox;         // borrowed; for invocations to come back
-    const struct log *log;           // borrowed
+    struct source *source;      // owned from here on
+    struct trigger_parts parts; // what is in it: owned from here on
+    const struct clock *clock;  // borrowed; the wall's, for records' ages
+    struct handler *handler;    // borrowed
+    struct mailbox *mailbox;    // borrowed; for invocations to come back
+    const struct log *log;      // borrowed
     const volatile int64_t *acts_until_ms; // as in poller_options
     const char *window; // borrowed for the call; as in poller_options
     uint64_t seed;

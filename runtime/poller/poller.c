@@ -11,11 +11,9 @@
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "base/mem.h"
-#include "destination/destination.h"
-#include "destination/on_failure.h"
 #include "poller/loop.h"
 #include "poller/trigger_config.h"
-#include "poller/trigger_pipeline.h"
+#include "poller/trigger_parts.h"
 #include "source/dynamodb.h"
 #include "source/kinesis.h"
 #include "source/sqs.h"
@@ -43,11 +41,9 @@ struct poller {
     struct aws_client *client; // owned; used by the thread, but for its wake
 
     // Poller thread only, once it runs.
-    struct source *source;           // the loop's, once there is one
-    struct destination *destination; // likewise; NULL: none
-    struct on_failure *on_failure;   // likewise; NULL: none
-    struct on_failure *on_filtered;  // likewise; NULL: none
-    struct loop *loop;               // owned
+    struct source *source;      // the loop's, once there is one
+    struct trigger_parts parts; // likewise
+    struct loop *loop;          // owned
 
     // Shared.
     struct mailbox mailbox;
@@ -218,69 +214,17 @@ struct poller *poller_create(const struct poller_options *options)
     return poller;
 }
 
-static bool open_destination(struct poller *poller, struct error *err)
+static bool open_parts(struct poller *poller, struct error *err)
 {
-    const char *arn =
-        poller->trigger->destination_config.on_success.destination;
-
-    if (!arn)
-        return true;
-    poller->destination = destination_open(
-        &(struct destination_options){.arn = arn,
-                                      .session = poller->session,
-                                      .client = poller->client,
-                                      .clock = poller->clock,
-                                      .log = &poller->log,
-                                      .seed = poller->seed ^ 3},
+    return trigger_parts_open(
+        &poller->parts,
+        &(struct trigger_parts_options){.trigger = poller->trigger,
+                                        .session = poller->session,
+                                        .client = poller->client,
+                                        .clock = poller->clock,
+                                        .log = &poller->log,
+                                        .seed = poller->seed ^ 4},
         err);
-    return poller->destination || error_wrap(err, "destination %s", arn);
-}
-
-static struct on_failure *open_reports(const struct poller *poller,
-                                       const char *destination,
-                                       bool include_payload, uint64_t seed,
-                                       struct error *err)
-{
-    const struct trigger_config *trigger = poller->trigger;
-    struct on_failure *on_failure = on_failure_open(
-        &(struct on_failure_options){.destination = destination,
-                                     .include_payload = include_payload,
-                                     .trigger = trigger->name,
-                                     .function = trigger->handler_name
-                                                     ? trigger->handler_name
-                                                     : trigger->name,
-                                     .session = poller->session,
-                                     .client = poller->client,
-                                     .clock = poller->clock,
-                                     .log = &poller->log,
-                                     .seed = seed},
-        err);
-
-    if (!on_failure)
-        error_wrap(err, "destination %s", destination);
-    return on_failure;
-}
-
-static bool open_on_failure(struct poller *poller, struct error *err)
-{
-    const struct trigger_config *trigger = poller->trigger;
-
-    if (!trigger->destination_config.on_failure.destination)
-        return true;
-    poller->on_failure =
-        open_reports(poller, trigger->destination_config.on_failure.destination,
-                     trigger->destination_config.on_failure.include_payload,
-                     poller->seed ^ 4, err);
-    return poller->on_failure != NULL;
-}
-
-static bool open_on_filtered(struct poller *poller, struct error *err)
-{
-    if (!trigger_moves_filtered(poller->trigger))
-        return true;
-    poller->on_filtered = open_reports(poller, poller->trigger->on_filtered,
-                                       false, poller->seed ^ 5, err);
-    return poller->on_filtered != NULL;
 }
 
 static void forward_checkpoint(void *context,
@@ -298,9 +242,7 @@ static void create_loop(struct poller *poller)
         .trigger = poller->trigger,
         .is_shard = poller->is_shard,
         .source = poller->source,
-        .destination = poller->destination,
-        .on_failure = poller->on_failure,
-        .on_filtered = poller->on_filtered,
+        .parts = poller->parts,
         .clock = poller->clock,
         .handler = poller->handler,
         .mailbox = &poller->mailbox,
@@ -370,13 +312,7 @@ static void cancel_calls(struct poller *poller)
     int64_t now_ms = clock_now_ms(poller->clock);
 
     aws_client_cancel(poller->client, poller->source);
-    if (poller->destination)
-        aws_client_cancel(poller->client, poller->destination);
-    if (poller->on_failure)
-        aws_client_cancel(poller->client, on_failure_owner(poller->on_failure));
-    if (poller->on_filtered)
-        aws_client_cancel(poller->client,
-                          on_failure_owner(poller->on_filtered));
+    trigger_parts_cancel(&poller->parts, poller->client);
     take_replies(poller, now_ms);
     publish(poller, now_ms);
 }
@@ -420,8 +356,7 @@ static bool start_thread(struct poller *poller, struct error *err)
 
 bool poller_start(struct poller *poller, struct error *err)
 {
-    if (!open_destination(poller, err) || !open_on_failure(poller, err) ||
-        !open_on_filtered(poller, err))
+    if (!open_parts(poller, err))
         return false;
     create_loop(poller);
     return start_thread(poller, err);

@@ -115,9 +115,9 @@ static void open_loop(struct stage *stage)
         .trigger = &stage->trigger,
         .is_shard = stage->is_shard,
         .source = &stage->source->source,
-        .destination = stage->has_destination
-                           ? fake_destination(&stage->destination)
-                           : NULL,
+        .parts = {.on_success = stage->has_destination
+                                    ? fake_destination(&stage->destination)
+                                    : NULL},
         .handler = fake_handler(&stage->handler),
         .mailbox = &stage->mailbox,
         .clock = &stage->clock.clock,
