@@ -499,6 +499,85 @@ static void test_failures_in_a_row_are_counted_not_repeated(void **state)
     stage_destroy(stage);
 }
 
+static void test_a_breaker_pauses_the_queue_and_says_so(void **state)
+{
+    struct stage *stage = stage_create();
+
+    (void)state;
+    stage->trigger.reports_batch_item_failures = true; // two at once throughout
+    stage->trigger.circuit_breaker.failures = 2;
+    stage->trigger.circuit_breaker.pause_ms = 60000;
+    push(stage, "abcdefgh");
+    open_loop(stage);
+    settle_down(stage);
+    end_batch(stage, "a", OUTCOME_FAILED, NULL);
+    assert_int_equal(said(stage, "breaker.opened"), 0);
+    end_batch(stage, "c", OUTCOME_TIMED_OUT, NULL);
+    assert_int_equal(said(stage, "breaker.opened"), 1);
+    assert_int_equal(stats_of(stage).counts.breakers_open, 1);
+    // Whatever came for others went back, and nothing more is asked for.
+    end_batch(stage, "e", OUTCOME_FAILED, NULL);
+    assert_int_equal(fake_handler_running(&stage->handler), 0);
+    assert_int_equal(stage->source->asked, 0);
+    assert_true(message(stage, "g")->state == MEMORY_VISIBLE);
+    pass(stage, 59999);
+    assert_int_equal(fake_handler_running(&stage->handler), 0);
+    pass(stage, 1); // one is tried, and one only
+    assert_int_equal(fake_handler_running(&stage->handler), 1);
+    end_batch(stage, "a", OUTCOME_DONE, NULL);
+    assert_int_equal(said(stage, "breaker.closed"), 1);
+    assert_int_equal(fake_handler_running(&stage->handler), 2);
+    assert_int_equal(stats_of(stage).counts.breaker_opened, 1);
+    assert_int_equal(stats_of(stage).counts.breakers_open, 0);
+    stage_destroy(stage);
+}
+
+static void test_a_rate_is_kept_without_holding_messages(void **state)
+{
+    struct stage *stage = stage_create();
+
+    (void)state;
+    stage->trigger.rate_limit.records_per_second = 3;
+    stage->trigger.batch_size = 1;
+    stage->trigger.scaling_config.maximum_concurrency = 50;
+    push(stage, "abcdefghijklmnop");
+    open_loop(stage);
+    settle_down(stage);
+    for (size_t second = 0; second < 4; second++) {
+        assert_int_equal(memory_queue_count(&stage->queue, MEMORY_HIDDEN),
+                         3 * (second + 1));
+        assert_int_equal(fake_handler_running(&stage->handler),
+                         3 * (second + 1));
+        pass(stage, 334); // each by itself: a third of a second apart
+        pass(stage, 333);
+        pass(stage, 333);
+    }
+    stage_destroy(stage);
+}
+
+static void test_counts_are_published(void **state)
+{
+    struct stage *stage = queue_stage("abcdef");
+    struct poller_stats stats;
+
+    (void)state;
+    settle_down(stage);
+    stats = stats_of(stage);
+    assert_int_equal(stats.counts.polled, 4);
+    assert_int_equal(stats.counts.dispatched, 4);
+    assert_int_equal(stats.records_inside, 4);
+    end_batch(stage, "a", OUTCOME_DONE, "b");
+    end_batch(stage, "c", OUTCOME_TIMED_OUT, NULL);
+    end_batch(stage, "e", OUTCOME_FAILED, NULL);
+    stats = stats_of(stage);
+    assert_int_equal(stats.counts.failed_records, 2);
+    assert_int_equal(stats.counts.failed_timeout, 2);
+    assert_int_equal(stats.counts.failed_error, 2);
+    assert_int_equal(stats.records_deleted, 1);
+    assert_int_equal(stats.records_inside, 0); // the rest was left
+    stage_destroy(stage);
+}
+
 // ---- Results ----
 
 static void test_results_are_accepted_before_the_batch_is_settled(void **state)
@@ -869,6 +948,9 @@ int main(void)
         cmocka_unit_test(test_heartbeat_lets_a_handler_take_its_time),
         cmocka_unit_test(test_an_overrun_is_said_once),
         cmocka_unit_test(test_failures_in_a_row_are_counted_not_repeated),
+        cmocka_unit_test(test_a_breaker_pauses_the_queue_and_says_so),
+        cmocka_unit_test(test_a_rate_is_kept_without_holding_messages),
+        cmocka_unit_test(test_counts_are_published),
         cmocka_unit_test(test_results_are_accepted_before_the_batch_is_settled),
         cmocka_unit_test(test_a_destination_that_is_down_holds_the_queue_back),
         cmocka_unit_test(test_a_failed_batch_emits_nothing),
