@@ -45,6 +45,11 @@ bool resource_is_table_name(struct bytes name)
     return name.size >= 3 && is_name(name, 255, "-_.");
 }
 
+bool resource_is_consumer_name(struct bytes name)
+{
+    return is_name(name, 128, "-_.");
+}
+
 static bool is_account(struct bytes account)
 {
     for (size_t i = 0; i < account.size; i++)
@@ -67,8 +72,8 @@ static bool from_stream(struct bytes resource, struct bytes *name,
                            resource.size - prefix.size};
     if (memmem(name->data, name->size, "/consumer/", 10))
         return error_set(err, ERROR_INVALID,
-                         "a consumer's ARN (enhanced fan-out) is not "
-                         "implemented in this version of pollard");
+                         "a consumer of a stream is a source, and nothing to "
+                         "send to");
     return resource_is_stream_name(*name) ||
            error_set(err, ERROR_INVALID, "\"%.*s\" is no name of a stream",
                      BYTES_ARGS(*name));
@@ -150,6 +155,58 @@ bool resource_from_arn(const char *text, enum aws_service *service,
                          text);
     *service = kind->service;
     return kind->find(arn.resource, name, err);
+}
+
+#define CONSUMER "/consumer/"
+
+bool resource_is_consumer_arn(const char *text)
+{
+    struct arn arn;
+    struct error ignored;
+
+    return arn_parse(text, &arn, &ignored) &&
+           bytes_equal(arn.service, BYTES("kinesis")) &&
+           strstr(text, CONSUMER) != NULL;
+}
+
+// stream/STREAM/consumer/NAME:CREATION
+static bool split_consumer(struct bytes resource, struct bytes *stream,
+                           struct bytes *name)
+{
+    static const struct bytes prefix = {"stream/", 7};
+    const char *end = resource.data + resource.size, *middle, *colon;
+
+    if (resource.size <= prefix.size ||
+        memcmp(resource.data, prefix.data, prefix.size) != 0)
+        return false;
+    middle = strstr(resource.data, CONSUMER);
+    colon = middle ? strchr(middle, ':') : NULL;
+    if (!colon || colon + 1 == end)
+        return false;
+    for (const char *at = colon + 1; at < end; at++)
+        if (!isdigit((unsigned char)*at))
+            return false;
+    *stream = (struct bytes){resource.data + prefix.size,
+                             (size_t)(middle - resource.data) - prefix.size};
+    middle += strlen(CONSUMER);
+    *name = (struct bytes){middle, (size_t)(colon - middle)};
+    return resource_is_stream_name(*stream) && resource_is_consumer_name(*name);
+}
+
+bool resource_from_consumer_arn(const char *text, struct bytes *stream,
+                                struct bytes *name, struct error *err)
+{
+    struct arn arn;
+
+    if (!arn_parse(text, &arn, err))
+        return false;
+    if (!arn.region.size || !is_account(arn.account) ||
+        !split_consumer(arn.resource, stream, name))
+        return error_set(err, ERROR_INVALID,
+                         "\"%.300s\" is no consumer: arn:aws:kinesis:REGION:"
+                         "ACCOUNT:stream/NAME/consumer/NAME:CREATION",
+                         text);
+    return true;
 }
 
 static bool has_part(CURLU *url, CURLUPart part)

@@ -19,6 +19,17 @@
 bool resource_from_arn(const char *text, enum aws_service *service,
                        struct bytes *name, struct error *err);
 
+/* A consumer of a stream (enhanced fan-out):
+ * arn:aws:kinesis:REGION:ACCOUNT:stream/STREAM/consumer/NAME:CREATION. */
+bool resource_is_consumer_arn(const char *text);
+
+/* Its stream and its name, as slices of text. */
+bool resource_from_consumer_arn(const char *text, struct bytes *stream,
+                                struct bytes *name, struct error *err);
+
+/* 1 to 128 letters, digits, '-', '_' and '.'. */
+bool resource_is_consumer_name(struct bytes name);
+
 /* 1 to 80 letters, digits, '-' and '_', and perhaps ".fifo". */
 bool resource_is_queue_name(struct bytes name);
 

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "source/kinesis.h"
+#include "source/kinesis_consumer.h"
 #include "source/stream_list.h"
 #include "supervisor/settings.h"
 
@@ -112,8 +113,29 @@ static bool check_queue(struct online *online,
                      trigger->handler.timeout_ms, visibility_s);
 }
 
+// As the keeper looks for it, but that nothing is registered here.
+static bool check_consumer(struct online *online,
+                           const struct source_config *source,
+                           const char *stream_arn, struct error *err)
+{
+    char *found;
+
+    if (!source->consumer)
+        return true;
+    found = kinesis_find_consumer(
+        online->client,
+        &(struct kinesis_consumer){.name = source->consumer,
+                                   .arn = source_config_consumer_arn(source),
+                                   .stream_arn = stream_arn},
+        NULL, err);
+    free(found);
+    return found ||
+           (err->code == ERROR_NOT_FOUND && source->kinesis.register_consumer);
+}
+
+// source is NULL for a destination.
 static bool check_stream(struct online *online, const char *name,
-                         struct error *err)
+                         const struct source_config *source, struct error *err)
 {
     struct kinesis_summary summary = {0};
     bool ok = kinesis_describe(online->client, name, NULL, &summary, err);
@@ -121,6 +143,8 @@ static bool check_stream(struct online *online, const char *name,
     if (ok && summary.status == KINESIS_DELETING)
         ok = error_set(err, ERROR_NOT_FOUND,
                        "the stream \"%s\" is being deleted", name);
+    if (ok && source)
+        ok = check_consumer(online, source, summary.arn, err);
     kinesis_summary_finish(&summary);
     return ok;
 }
@@ -147,7 +171,8 @@ static bool check_source(struct online *online,
     case SOURCE_TYPE_SQS:
         return check_queue(online, trigger, err);
     case SOURCE_TYPE_KINESIS:
-        return check_stream(online, trigger->source.name, err);
+        return check_stream(online, trigger->source.name, &trigger->source,
+                            err);
     case SOURCE_TYPE_DYNAMODB:
         return check_table(online, &trigger->source, err);
     }
@@ -172,7 +197,7 @@ static bool check_destination(struct online *online, const char *text,
         mem_strndup(arn.resource.data, arn.resource.size);
     const char *slash = strchr(resource, '/');
 
-    return check_stream(online, slash ? slash + 1 : resource, err);
+    return check_stream(online, slash ? slash + 1 : resource, NULL, err);
 }
 
 static bool check_trigger(struct online *online,

@@ -50,8 +50,9 @@ struct keeper {
     int64_t listed_ms;        // when it was asked for last
     bool is_listing;
     unsigned listing_failures;
-    bool is_missing; // the stream
-    bool is_closed;  // nothing new is written to it
+    bool is_missing;    // the stream, or its consumer
+    bool is_closed;     // nothing new is written to it
+    char *consumer_arn; // owned; of enhanced fan-out, once it is known
     struct log_repeat trouble, closed;
     bool is_draining, is_forced;
 
@@ -221,6 +222,22 @@ static void listing_failed(struct keeper *keeper, const struct error *err,
     say_trouble(keeper, err, now_ms);
 }
 
+// One that was deleted and registered anew has another ARN. What reads by the
+// old one fails by itself, and begins again.
+static void take_consumer(struct keeper *keeper, struct stream_listing *listing)
+{
+    const char *known = keeper->consumer_arn;
+
+    if (!listing->consumer_arn ||
+        (known && !strcmp(known, listing->consumer_arn)))
+        return;
+    log_info(&keeper->log, "consumer.found",
+             LOG_STR("arn", listing->consumer_arn));
+    free(keeper->consumer_arn);
+    keeper->consumer_arn = listing->consumer_arn;
+    listing->consumer_arn = NULL;
+}
+
 static void take_listing(struct keeper *keeper, int64_t now_ms)
 {
     struct stream_listing listing = {0};
@@ -235,6 +252,7 @@ static void take_listing(struct keeper *keeper, int64_t now_ms)
     keeper->listing_ms = now_ms + LISTING_MS - LISTING_MS / 10 +
                          (int64_t)random_below(&keeper->random, LISTING_MS / 5);
     say_found(keeper);
+    take_consumer(keeper, &listing);
     if (!keeper->is_draining &&
         !leases_follow(keeper->leases, &listing, &chosen))
         keeper->listing_ms = now_ms + LISTING_SOON_MS;
@@ -287,6 +305,7 @@ static struct shard_poller *add_shard(struct keeper *keeper,
                                        .clock = keeper->clock,
                                        .log = &keeper->log,
                                        .leases = keeper->leases,
+                                       .consumer_arn = &keeper->consumer_arn,
                                        .past = &keeper->past,
                                        .seed = random_next(&keeper->random)},
         held);
@@ -515,6 +534,7 @@ void keeper_destroy(struct keeper *keeper)
         shard_poller_destroy(shard_at(keeper, i));
     lister_destroy(keeper->lister);
     leases_destroy(keeper->leases);
+    free(keeper->consumer_arn);
     mailbox_finish(&keeper->mailbox);
     pthread_cond_destroy(&keeper->wake);
     pthread_mutex_destroy(&keeper->lock);

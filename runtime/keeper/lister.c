@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mailbox.h"
 #include "base/mem.h"
+#include "source/kinesis_consumer.h"
 #include "source/source_config.h"
 
 #define STACK_BYTES (256 * 1024)
@@ -76,12 +77,33 @@ static bool wait_until_asked(struct lister *lister)
     return !is_stopped(lister);
 }
 
+static bool find_consumer(struct lister *lister, struct stream_listing *listing,
+                          struct error *err)
+{
+    const struct source_config *source = lister->source;
+
+    if (!source->consumer)
+        return true;
+    listing->consumer_arn = kinesis_find_consumer(
+        lister->client,
+        &(struct kinesis_consumer){.name = source->consumer,
+                                   .arn = source_config_consumer_arn(source),
+                                   .stream_arn = listing->list[0].arn,
+                                   .registers =
+                                       source->kinesis.register_consumer},
+        &lister->stop, err);
+    if (!listing->consumer_arn)
+        stream_listing_finish(listing);
+    return listing->consumer_arn != NULL;
+}
+
 static void list(struct lister *lister)
 {
     struct stream_listing listing;
     struct error error = {0};
     bool ok = stream_list(lister->client, lister->source, &lister->stop,
-                          &listing, &error);
+                          &listing, &error) &&
+              find_consumer(lister, &listing, &error);
 
     pthread_mutex_lock(&lister->lock);
     lister->ok = ok;

@@ -22,6 +22,7 @@ struct error;
 struct lister;
 struct log;
 struct mailbox;
+struct source_config;
 
 struct lister_options {
     struct aws_session *session;        // borrowed

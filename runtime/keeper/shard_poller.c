@@ -181,6 +181,7 @@ static void start(struct shard_poller *shard, int64_t now_ms)
         .stream = options->stream,
         .shard = shard->held->shard,
         .start = leases_start_of(shard->held),
+        .consumer_arn = *options->consumer_arn,
         .window = leases_window_of(shard->held),
         .acts_until_ms = &shard->held->acts_until_ms,
         .seed = random_next(&shard->random),
@@ -220,11 +221,18 @@ static void watch_progress(struct shard_poller *shard, int64_t now_ms)
         leases_abandon(shard->options.leases, shard->held);
 }
 
+// A consumer's subscriptions need its ARN.
+static bool is_ready(const struct shard_poller *shard)
+{
+    return !shard->options.trigger->source.consumer ||
+           *shard->options.consumer_arn;
+}
+
 void shard_poller_steer(struct shard_poller *shard, int64_t now_ms)
 {
     if (!shard->poller) {
         if (shard->held->is_ours && shard->held->should_read &&
-            now_ms >= shard->restart_ms)
+            is_ready(shard) && now_ms >= shard->restart_ms)
             start(shard, now_ms);
         return;
     }
@@ -237,8 +245,9 @@ void shard_poller_steer(struct shard_poller *shard, int64_t now_ms)
 
 int64_t shard_poller_due_ms(const struct shard_poller *shard)
 {
-    return !shard->poller && shard->held->should_read ? shard->restart_ms
-                                                      : CLOCK_NEVER;
+    return !shard->poller && shard->held->should_read && is_ready(shard)
+               ? shard->restart_ms
+               : CLOCK_NEVER;
 }
 
 void shard_poller_force(struct shard_poller *shard)

@@ -33,6 +33,8 @@ struct shard_poller_options {
     const struct clock *clock;
     const struct log *log;     // borrowed
     struct leases *leases;     // borrowed
+    char *const *consumer_arn; // borrowed; the keeper's. A trigger with a
+                               // consumer begins once it is known
     struct poller_stats *past; // borrowed; gets the counts of what ended
     uint64_t seed;
 };

@@ -157,18 +157,23 @@ static struct source *open_dynamodb(const struct poller *poller,
 static struct source *open_kinesis(const struct poller *poller,
                                    const struct poller_options *options)
 {
-    return kinesis_open(&(struct kinesis_options){
+    const struct kinesis_options kinesis = {
         .session = poller->session,
         .client = poller->client,
         .clock = poller->clock,
         .log = &poller->log,
         .stream = poller->trigger->source.name,
-        .arn = poller->trigger->source.arn,
+        .arn = options->consumer_arn ? options->consumer_arn
+                                     : poller->trigger->source.arn,
+        .consumer_arn = options->consumer_arn,
         .shard = options->shard,
         .start = options->start,
         .idle_ms = POLLER_TIP_MS,
         .seed = poller->seed ^ 1,
-    });
+    };
+
+    return options->consumer_arn ? kinesis_fanout_open(&kinesis)
+                                 : kinesis_open(&kinesis);
 }
 
 static struct source *open_source(const struct poller *poller,

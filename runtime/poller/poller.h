@@ -55,6 +55,7 @@ struct poller_options {
     const char *shard;         // copied; NULL: a queue
     const char *stream;        // borrowed; identity of a shard's stream
     struct stream_start start; // copied
+    const char *consumer_arn;  // copied; of enhanced fan-out; NULL: none
     const char *window; // copied; of the last poller_checkpoint with one; NULL:
                         // none is open
     const volatile int64_t *acts_until_ms; // borrowed, atomic: no batch starts

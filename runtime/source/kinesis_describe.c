@@ -2,14 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws/client.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "source/kinesis.h"
+#include "source/kinesis_ask.h"
 #include "source/kinesis_calls.h"
 #include "source/kinesis_shards.h"
 
-#define REQUEST_LIMIT (64u * 1024)
 #define PAGES_LIMIT 1000
 
 void kinesis_summary_finish(struct kinesis_summary *summary)
@@ -70,30 +69,6 @@ static bool read_summary(const json_t *description,
     return true;
 }
 
-// The member `name` of the answer, as a new reference. `code` gets AWS's error
-// code.
-static json_t *ask(struct aws_client *client, struct aws_request *request,
-                   const bool *stop, const char *name, char code[96],
-                   struct error *err)
-{
-    struct aws_reply reply = {0};
-    json_auto_t *root = NULL;
-    json_t *member;
-
-    (void)aws_client_call(client, request, stop, &reply);
-    memcpy(code, reply.code, sizeof(reply.code));
-    if (reply.ok && reply.body.size)
-        root = json_loadb(reply.body.data, reply.body.size, 0, NULL);
-    member = json_incref(json_object_get(root, name));
-    if (!reply.ok)
-        *err = reply.error;
-    else if (!member)
-        error_set(err, ERROR_TRANSIENT, "%s: no %s in the answer",
-                  request->operation, name);
-    aws_reply_finish(&reply);
-    return member;
-}
-
 static void count_open(const struct stream_shards *shards,
                        struct kinesis_summary *summary)
 {
@@ -107,17 +82,15 @@ static bool read_page(struct aws_client *client, const char *stream,
                       struct kinesis_summary *summary, bool *has_more,
                       struct error *err)
 {
-    struct aws_request request = {.service = AWS_KINESIS,
-                                  .protocol = AWS_JSON_11,
-                                  .operation = "DescribeStream"};
+    struct aws_request request = kinesis_ask_begin("DescribeStream");
     json_auto_t *description = NULL;
     char code[96];
 
-    buffer_init(&request.body, REQUEST_LIMIT);
     kinesis_put_describe_call(&request.body, stream,
                               shards->count ? shards->list[shards->count - 1].id
                                             : NULL);
-    description = ask(client, &request, stop, "StreamDescription", code, err);
+    description =
+        kinesis_ask(client, &request, stop, "StreamDescription", code, err);
     *has_more = json_is_true(json_object_get(description, "HasMoreShards"));
     return description && read_summary(description, summary, err) &&
            kinesis_shards_add(shards, json_object_get(description, "Shards"),
@@ -145,15 +118,12 @@ static bool describe_summary(struct aws_client *client, const char *stream,
                              const bool *stop, struct kinesis_summary *summary,
                              char code[96], struct error *err)
 {
-    struct aws_request request = {.service = AWS_KINESIS,
-                                  .protocol = AWS_JSON_11,
-                                  .operation = "DescribeStreamSummary"};
+    struct aws_request request = kinesis_ask_begin("DescribeStreamSummary");
     json_auto_t *description;
 
-    buffer_init(&request.body, REQUEST_LIMIT);
     kinesis_put_describe_call(&request.body, stream, NULL);
-    description =
-        ask(client, &request, stop, "StreamDescriptionSummary", code, err);
+    description = kinesis_ask(client, &request, stop,
+                              "StreamDescriptionSummary", code, err);
     return description && read_summary(description, summary, err);
 }
 

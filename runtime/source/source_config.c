@@ -18,8 +18,17 @@ static const struct field sqs_fields[] = {
 static const struct field kinesis_fields[] = {
     {"stream", FIELD_STRING(struct source_config, kinesis.stream),
      .required = true, .help = "The stream by its name."},
-    {"consumer", FIELD_PLANNED,
-     .help = "Enhanced fan-out by this consumer's name."},
+    {"consumer", FIELD_STRING(struct source_config, kinesis.consumer),
+     .help =
+         "Enhanced fan-out by the consumer of this name: records are pushed, "
+         "and the shards' read limits are its own. Lambda names it by its "
+         "ARN, which `arn` takes too."},
+    {"register_consumer",
+     FIELD_BOOL(struct source_config, kinesis.register_consumer),
+     .fallback = "false", .beyond_lambda = true,
+     .help = "Register the consumer where the stream has none of that name. "
+             "AWS charges for registered consumers; pollard never "
+             "deregisters one."},
     {0},
 };
 
@@ -52,11 +61,23 @@ static bool found(struct source_config *config, enum source_type type,
     return true;
 }
 
+static bool from_consumer_arn(struct source_config *config, struct error *err)
+{
+    struct bytes stream, name;
+
+    if (!resource_from_consumer_arn(config->arn, &stream, &name, err))
+        return false;
+    config->consumer = mem_strndup(name.data, name.size);
+    return found(config, SOURCE_TYPE_KINESIS, stream);
+}
+
 static bool from_arn(struct source_config *config, struct error *err)
 {
     enum aws_service service;
     struct bytes name;
 
+    if (resource_is_consumer_arn(config->arn))
+        return from_consumer_arn(config, err);
     if (!resource_from_arn(config->arn, &service, &name, err))
         return false;
     if (service == AWS_DYNAMODB_STREAMS)
@@ -131,6 +152,27 @@ static bool from_stream(struct source_config *config, struct error *err)
     return found(config, SOURCE_TYPE_KINESIS, name);
 }
 
+static bool check_consumer(struct source_config *config,
+                           const struct schema_map *map,
+                           struct problems *problems)
+{
+    const char *name = config->kinesis.consumer;
+
+    if (config->kinesis.register_consumer && !name)
+        return schema_complain(map, "kinesis.register_consumer", problems,
+                               "there is no consumer to register: "
+                               "kinesis.consumer names it");
+    if (!name)
+        return true;
+    if (!resource_is_consumer_name(bytes_of(name)))
+        return schema_complain(map, "kinesis.consumer", problems,
+                               "\"%.200s\" is not allowed: 1 to 128 letters, "
+                               "digits, -, _ and .",
+                               name);
+    config->consumer = mem_strdup(name);
+    return true;
+}
+
 bool source_config_check(struct source_config *config,
                          const struct schema_map *map,
                          struct problems *problems)
@@ -149,16 +191,23 @@ bool source_config_check(struct source_config *config,
 
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
         if (ways[i].value)
-            return ways[i].derive(config, &err) ||
-                   schema_complain(map, ways[i].name, problems, "%s",
-                                   err.message);
+            return (ways[i].derive(config, &err) ||
+                    schema_complain(map, ways[i].name, problems, "%s",
+                                    err.message)) &&
+                   check_consumer(config, map, problems);
     return false; // said already: nothing is given
 }
 
 void source_config_finish(struct source_config *config)
 {
     free(config->name);
-    config->name = NULL;
+    free(config->consumer);
+    config->name = config->consumer = NULL;
+}
+
+const char *source_config_consumer_arn(const struct source_config *config)
+{
+    return config->arn && config->consumer ? config->arn : NULL;
 }
 
 const char *source_config_arn(const struct source_config *config)
@@ -177,6 +226,9 @@ bool source_config_same(const struct source_config *a,
 {
     if (a->type != b->type || strcmp(a->name, b->name) != 0)
         return false;
+    if (!a->consumer != !b->consumer ||
+        (a->consumer && strcmp(a->consumer, b->consumer) != 0))
+        return false; // each reads the stream for itself, as in Lambda
     if (source_config_arn(a) && source_config_arn(b))
         return !strcmp(source_config_arn(a), source_config_arn(b));
     if (a->sqs.queue_url && b->sqs.queue_url)

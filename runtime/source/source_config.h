@@ -21,7 +21,8 @@ struct source_config {
         char *queue_url, *queue;
     } sqs;
     struct {
-        char *stream;
+        char *stream, *consumer;
+        bool register_consumer;
     } kinesis;
     struct {
         char *stream_arn, *table;
@@ -29,7 +30,8 @@ struct source_config {
 
     // Derived by source_config_check, not from the file.
     enum source_type type;
-    char *name; // owned; queue, stream or table name
+    char *name;     // owned; queue, stream or table name
+    char *consumer; // owned; of enhanced fan-out; NULL: the stream is polled
 };
 
 extern const struct field source_config_fields[];
@@ -46,10 +48,13 @@ void source_config_finish(struct source_config *config);
 /* The ARN that was given, whatever it names, or NULL. */
 const char *source_config_arn(const struct source_config *config);
 
+/* The consumer's ARN, when the file names it so; NULL otherwise. */
+const char *source_config_consumer_arn(const struct source_config *config);
+
 bool source_config_is_fifo(const struct source_config *config);
 
-/* Could both be the same queue or stream? Names alone may lie in two accounts;
- * then the answer is yes. */
+/* Could both be the same queue, stream, or consumer of a stream? Names alone
+ * may lie in two accounts; then the answer is yes. */
 bool source_config_same(const struct source_config *a,
                         const struct source_config *b);
 

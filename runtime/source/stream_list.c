@@ -24,9 +24,11 @@ void stream_listing_finish(struct stream_listing *listing)
 {
     for (size_t i = 0; i < listing->count; i++) {
         free(listing->list[i].identity);
+        free(listing->list[i].arn);
         stream_shards_finish(&listing->list[i].shards);
     }
     free(listing->list);
+    free(listing->consumer_arn);
     *listing = (struct stream_listing){0};
 }
 
@@ -43,6 +45,8 @@ static bool list_kinesis(struct aws_client *client, const char *name,
         summary.created_ms
             ? mem_printf("%s@%" PRId64, name, summary.created_ms / 1000)
             : mem_strdup(name);
+    listed->arn = summary.arn;
+    summary.arn = NULL;
     kinesis_summary_finish(&summary);
     return kinesis_list_shards(client, name, stop, &listed->shards, err);
 }

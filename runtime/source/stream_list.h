@@ -26,6 +26,7 @@ struct stream_listed {
      * same names, and nothing else in common with the first); DynamoDB its ARN.
      * Owned. */
     char *identity;
+    char *arn; // owned; Kinesis, as the server has it
     struct stream_shards shards;
 };
 
@@ -34,6 +35,7 @@ struct stream_listed {
 struct stream_listing {
     struct stream_listed *list; // owned; oldest first, at least one
     size_t count;
+    char *consumer_arn; // owned; of enhanced fan-out; set by who asked for it
 };
 
 /* Every shard within retention, all pages, STREAM_SHARDS_LIMIT of a stream at

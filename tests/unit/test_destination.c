@@ -636,7 +636,7 @@ static struct arn_case {
     {"half an ARN", "arn:aws:sqs", "is no ARN"},
     {"a consumer",
      "arn:aws:kinesis:us-east-1:111122223333:stream/s/consumer/c:1",
-     "not implemented"},
+     "nothing to send to"},
     {"no stream's name", "arn:aws:kinesis:us-east-1:111122223333:stream/",
      "is no stream"},
 };

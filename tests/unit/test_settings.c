@@ -124,10 +124,19 @@ static struct settings_case {
     {"an ARN of no stream", SOURCE("arn: 'arn:aws:kinesis:r:123456789012:s'"),
      "5:19: triggers.a.source.arn: \"s\" is no stream: "
      "...:ACCOUNT:stream/NAME\n"},
-    {"a consumer's ARN",
-     SOURCE("arn: 'arn:aws:kinesis:r:123456789012:stream/s/consumer/c:1'"),
-     "5:19: triggers.a.source.arn: a consumer's ARN (enhanced fan-out) is not "
-     "implemented in this version of pollard\n"},
+    {"a consumer's ARN without its creation",
+     SOURCE("arn: 'arn:aws:kinesis:r:123456789012:stream/s/consumer/c'"),
+     "5:19: triggers.a.source.arn: "
+     "\"arn:aws:kinesis:r:123456789012:stream/s/consumer/c\" is no consumer: "
+     "arn:aws:kinesis:REGION:ACCOUNT:stream/NAME/consumer/NAME:CREATION\n"},
+    {"a consumer's name that is none",
+     SOURCE("kinesis: {stream: s, consumer: 'c/d'}"),
+     "5:45: triggers.a.source.kinesis.consumer: \"c/d\" is not allowed: 1 to "
+     "128 letters, digits, -, _ and .\n"},
+    {"no consumer to register",
+     SOURCE("kinesis: {stream: s, register_consumer: true}"),
+     "5:54: triggers.a.source.kinesis.register_consumer: there is no consumer "
+     "to register: kinesis.consumer names it\n"},
 
     {"no handler", "version: 1\ntriggers: {a: {source: {sqs: {queue: q}}}}\n",
      "2:12: triggers.a.handler: missing. A name from `handlers`, or the same "
@@ -325,8 +334,6 @@ static struct settings_case {
      "arn:aws:kms:REGION:ACCOUNT:key/ID\n"
      "11:3: triggers.b.starting_position: missing; a stream needs it: "
      "TRIM_HORIZON, LATEST or AT_TIMESTAMP\n"
-     "12:35: triggers.b.source.kinesis.consumer: not implemented in this "
-     "version of pollard\n"
      "13:30: triggers.b.handler.memory: not implemented in this version of "
      "pollard\n"
      "14:25: triggers.b.visibility_timeout: the environment variable "
