@@ -141,7 +141,6 @@ static struct source *open_dynamodb(const struct poller *poller,
                                     const struct poller_options *options)
 {
     return dynamodb_open(&(struct dynamodb_options){
-        .session = poller->session,
         .client = poller->client,
         .clock = poller->clock,
         .log = &poller->log,

@@ -17,7 +17,6 @@
 #include "source/stream.h"
 
 struct aws_client;
-struct aws_session;
 struct clock;
 struct error;
 struct log;
@@ -25,7 +24,6 @@ struct source;
 struct stream_listing;
 
 struct dynamodb_options {
-    struct aws_session *session; // borrowed
     struct aws_client *client;   // borrowed; the poller's
     const struct clock *clock;
     const struct log *log; // copied
