@@ -345,8 +345,9 @@ static bool is_exhausted(const struct shard_flow *shard,
 static void failed(struct shard_flow *shard, struct shard_lane *lane,
                    struct batch *batch, const struct response_verdict *verdict)
 {
-    if (verdict->all_failed && shard->flow.options.bisects &&
-        batch->count > 1) {
+    // A report whose first failure is the first record says nothing about
+    // where to split either: those behind it must not be given up with it.
+    if (shard->flow.options.bisects && batch->count > 1) {
         split(shard, lane, batch);
         return;
     }
