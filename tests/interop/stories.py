@@ -14,6 +14,7 @@ import urllib.parse
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import failures  # noqa: E402
 from stage import Ledger, Stage, free_port, stop, wait_until  # noqa: E402
 
 BUILD, SERVERS = sys.argv[1], os.path.abspath(sys.argv[2])
@@ -298,6 +299,7 @@ for server in (local, kinesis_mock):
     STORIES.append((f"reshard {server.__name__}", story_reshard, (server,), (100,)))
 STORIES.append(("emit local", story_emit, (local, local), (100,)))
 STORIES.append(("emit elasticmq kinesis_mock", story_emit, (elasticmq, kinesis_mock), (100,)))
+STORIES += failures.stories(SERVERS, local, elasticmq, moto, kinesis_mock)
 
 
 def main():

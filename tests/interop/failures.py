@@ -1,0 +1,164 @@
+"""Stories of on_failure: what a stream's trigger gives up arrives where foreign
+servers keep it: in a queue, behind a topic, in a bucket.
+"""
+import base64
+import json
+import re
+import subprocess
+
+from stage import Ledger, stop, wait_until
+
+CONFIG = """
+version: 1
+aws:
+  region: us-east-1
+  endpoint_urls: {{kinesis: "http://127.0.0.1:{kinesis}", sqs: "http://127.0.0.1:{aws}",
+                   sns: "http://127.0.0.1:{aws}", s3: "http://127.0.0.1:{aws}"}}
+store: {{sqlite: {{path: {folder}/state.db}}, checkpoint_interval: 100ms}}
+triggers:
+"""
+TRIGGER = """
+  {name}:
+    source: {{kinesis: {{stream: clicks}}}}
+    starting_position: TRIM_HORIZON
+    handler:
+      library: {handler}
+      isolation: thread
+      settings: {{path: {folder}/ledger, fail: poison, trigger: {name}}}
+    maximum_retry_attempts: 1
+    bisect_batch_on_function_error: true
+    retry_backoff: {{base: 50ms, maximum: 200ms}}
+    destination_config: {{on_failure: {{destination: "{destination}"{more}}}}}
+"""
+ARN = "arn:aws:{service}:us-east-1:{account}:failed"
+
+
+def run(stage, kinesis, aws, destinations):
+    """A pollard with one trigger for each destination, on one stream with one
+    record that no handler takes."""
+    client = stage.aws("kinesis", kinesis)
+    client.create_stream("clicks", 1)
+    client.put_all("clicks", [("k", "one"), ("k", "poison"), ("k", "two")])
+    text = CONFIG.format(kinesis=kinesis, aws=aws, folder=stage.folder)
+    for name, (destination, more) in destinations.items():
+        text += TRIGGER.format(name=name, destination=destination, more=more, handler=stage.handler(),
+                               folder=stage.folder)
+    pollard, ledger = stage.start_pollard(stage.write("pollard.yaml", text)), Ledger(stage.path("ledger"))
+    for name in destinations:
+        wait_until(lambda: {"one", "two"} <= set(ledger.data(name)), 60, f"{name} goes on behind the poison")
+    return pollard
+
+
+def assert_report(report, trigger):
+    context = report["requestContext"]
+    assert context["condition"] == "RetryAttemptsExhausted", report
+    assert context["functionArn"].startswith("arn:aws:lambda:us-east-1:"), report
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", context["requestId"]), report
+    assert list(report)[:5] == ["requestContext", "responseContext", "version", "timestamp", "KinesisBatchInfo"], report
+    batch = report["KinesisBatchInfo"]
+    assert batch["shardId"] == "shardId-000000000000" and batch["streamArn"].endswith(":stream/clicks"), (trigger, report)
+    assert int(batch["startSequenceNumber"]) <= int(batch["endSequenceNumber"]), report
+    return batch
+
+
+def assert_payload(report):
+    data = [base64.b64decode(r["kinesis"]["data"]) for r in json.loads(report["payload"])["Records"]]
+    assert data[0] == b"poison" and len(data) == report["KinesisBatchInfo"]["batchSize"], data
+
+
+def receive(sqs, url):
+    found = []
+
+    def arrived():
+        found.extend(sqs.call("ReceiveMessage", QueueUrl=url).get("Messages", []))
+        return found
+
+    wait_until(arrived, 30, "the report arrives in the queue")
+    return found[0]["Body"]
+
+
+def arn_of(sqs, url):
+    return sqs.call("GetQueueAttributes", QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+def story_queue(stage, kinesis, aws):
+    """The report as Lambda writes it, and with the records when asked for."""
+    sqs = stage.aws("sqs", aws)
+    urls = {name: sqs.create_queue(name) for name in ("plain", "whole")}
+    pollard = run(stage, kinesis, aws, {"plain": (arn_of(sqs, urls["plain"]), ""),
+                                        "whole": (arn_of(sqs, urls["whole"]), ", include_payload: true")})
+    plain, whole = (json.loads(receive(sqs, urls[name])) for name in ("plain", "whole"))
+    assert_report(plain, "plain")
+    assert "payload" not in plain
+    assert_report(whole, "whole")
+    assert_payload(whole)
+    assert stop(pollard) == 0
+
+
+CLIENT = """
+import boto3, json, sys
+port, verb = sys.argv[1:3]
+def client(name):
+    return boto3.client(name, endpoint_url="http://127.0.0.1:" + port, region_name="us-east-1",
+                        aws_access_key_id="AKIDTEST", aws_secret_access_key="secret")
+if verb == "topic":
+    sns = client("sns")
+    arn = sns.create_topic(Name="failed")["TopicArn"]
+    sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=sys.argv[3])
+    print(json.dumps(arn))
+if verb == "bucket":
+    client("s3").create_bucket(Bucket="failed-reports")
+    print("null")
+if verb == "objects":
+    s3, found = client("s3"), {}
+    for one in s3.list_objects_v2(Bucket="failed-reports").get("Contents", []):
+        body = s3.get_object(Bucket="failed-reports", Key=one["Key"])
+        found[one["Key"]] = [body["ContentType"], body["Body"].read().decode()]
+    print(json.dumps(found))
+"""
+
+
+def boto3(servers, port, *arguments):
+    done = subprocess.run([f"{servers}/venv/bin/python", "-c", CLIENT, str(port), *arguments], capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def story_topic(stage, kinesis, aws, servers):
+    """A queue that is subscribed to the topic gets the report."""
+    sqs = stage.aws("sqs", aws)
+    url = sqs.create_queue("subscribed")
+    arn = boto3(servers, aws, "topic", arn_of(sqs, url))
+    pollard = run(stage, kinesis, aws, {"clicks": (arn, "")})
+    envelope = json.loads(receive(sqs, url))
+    assert envelope["TopicArn"] == arn, envelope
+    report = json.loads(envelope["Message"])
+    assert_report(report, "clicks")
+    assert "payload" not in report
+    assert stop(pollard) == 0
+
+
+def story_bucket(stage, kinesis, aws, servers):
+    """The object lies under Lambda's key, whole, with its records."""
+    boto3(servers, aws, "bucket")
+    pollard = run(stage, kinesis, aws, {"clicks": ("arn:aws:s3:::failed-reports", "")})
+    objects = wait_until(lambda: boto3(servers, aws, "objects"), 30, "the object is there")
+    assert stop(pollard) == 0
+    for key, (kind, body) in objects.items():
+        assert re.fullmatch(r"aws/lambda/[0-9a-f-]{36}/shardId-000000000000/\d{4}/\d\d/\d\d/"
+                            r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d-[0-9a-f-]{36}", key), key
+        assert kind == "application/json", kind
+        report = json.loads(body)
+        assert_report(report, "clicks")
+    assert any("poison" in base64.b64decode(r["kinesis"]["data"]).decode()
+               for _, body in objects.values() for r in json.loads(json.loads(body)["payload"])["Records"])
+
+
+def stories(servers, local, elasticmq, moto, kinesis_mock):
+    return [
+        ("failures queue local elasticmq", story_queue, (local, elasticmq), ()),
+        ("failures queue kinesis_mock moto", story_queue, (kinesis_mock, moto), ()),
+        ("failures topic kinesis_mock moto", story_topic, (kinesis_mock, moto), (servers,)),
+        ("failures bucket moto moto", story_bucket, (moto, moto), (servers,)),
+    ]
