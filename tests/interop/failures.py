@@ -3,13 +3,15 @@ servers keep it: in a queue, behind a topic, in a bucket.
 """
 import base64
 import json
+import os
 import re
 import subprocess
 
-from stage import Ledger, stop, wait_until
+from stage import Ledger, free_port, stop, wait_until
 
 CONFIG = """
 version: 1
+stop_grace: 3s
 aws:
   region: us-east-1
   endpoint_urls: {{kinesis: "http://127.0.0.1:{kinesis}", sqs: "http://127.0.0.1:{aws}",
@@ -30,10 +32,9 @@ TRIGGER = """
     retry_backoff: {{base: 50ms, maximum: 200ms}}
     destination_config: {{on_failure: {{destination: "{destination}"{more}}}}}
 """
-ARN = "arn:aws:{service}:us-east-1:{account}:failed"
 
 
-def run(stage, kinesis, aws, destinations):
+def run(stage, kinesis, aws, destinations, env=None):
     """A pollard with one trigger for each destination, on one stream with one
     record that no handler takes."""
     client = stage.aws("kinesis", kinesis)
@@ -43,7 +44,7 @@ def run(stage, kinesis, aws, destinations):
     for name, (destination, more) in destinations.items():
         text += TRIGGER.format(name=name, destination=destination, more=more, handler=stage.handler(),
                                folder=stage.folder)
-    pollard, ledger = stage.start_pollard(stage.write("pollard.yaml", text)), Ledger(stage.path("ledger"))
+    pollard, ledger = stage.start_pollard(stage.write("pollard.yaml", text), env=env), Ledger(stage.path("ledger"))
     for name in destinations:
         wait_until(lambda: {"one", "two"} <= set(ledger.data(name)), 60, f"{name} goes on behind the poison")
     return pollard
@@ -99,16 +100,24 @@ CLIENT = """
 import boto3, json, sys
 port, verb = sys.argv[1:3]
 def client(name):
-    return boto3.client(name, endpoint_url="http://127.0.0.1:" + port, region_name="us-east-1",
-                        aws_access_key_id="AKIDTEST", aws_secret_access_key="secret")
+    return boto3.client(name, endpoint_url="http://127.0.0.1:" + port, region_name="us-east-1")
 if verb == "topic":
     sns = client("sns")
     arn = sns.create_topic(Name="failed")["TopicArn"]
     sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=sys.argv[3])
     print(json.dumps(arn))
+if verb == "lone topic":
+    print(json.dumps(client("sns").create_topic(Name="failed")["TopicArn"]))
 if verb == "bucket":
     client("s3").create_bucket(Bucket="failed-reports")
     print("null")
+if verb == "user":
+    iam = client("iam")
+    iam.create_user(UserName="pollard")
+    iam.put_user_policy(UserName="pollard", PolicyName="all", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}))
+    key = iam.create_access_key(UserName="pollard")["AccessKey"]
+    print(json.dumps({"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}))
 if verb == "objects":
     s3, found = client("s3"), {}
     for one in s3.list_objects_v2(Bucket="failed-reports").get("Contents", []):
@@ -118,9 +127,10 @@ if verb == "objects":
 """
 
 
-def boto3(servers, port, *arguments):
+def boto3(servers, port, *arguments, env=None):
+    env = {**os.environ, "AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": "secret", **(env or {})}
     done = subprocess.run([f"{servers}/venv/bin/python", "-c", CLIENT, str(port), *arguments], capture_output=True,
-                          text=True, timeout=60)
+                          text=True, timeout=60, env=env)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -155,10 +165,33 @@ def story_bucket(stage, kinesis, aws, servers):
                for _, body in objects.values() for r in json.loads(json.loads(body)["payload"])["Records"])
 
 
+def story_signed(stage, kinesis, servers):
+    """moto recomputes the signatures of S3 and SNS with botocore."""
+    port = free_port()
+    setup = 1 + 1 + 3  # a bucket, a topic, a user with its policy and key
+    stage.start_server("signed-moto", [f"{servers}/venv/bin/moto_server", "-H", "127.0.0.1", "-p", str(port)], port,
+                       env={"INITIAL_NO_AUTH_ACTION_COUNT": str(setup)})
+    boto3(servers, port, "bucket")
+    topic = boto3(servers, port, "lone topic")
+    key = boto3(servers, port, "user")
+    destinations = {"bucket": ("arn:aws:s3:::failed-reports", ""), "topic": (topic, "")}
+    wrong = run(stage, kinesis, port, destinations, {**key, "AWS_SECRET_ACCESS_KEY": "wrong"})
+    wait_until(lambda: len({e["destination"] for e in stage.log_events("pollard", "destination.refused") +
+                            stage.log_events("pollard", "destination.failed")}) == 2, 30, "the wrong secret is refused")
+    assert not boto3(servers, port, "objects", env=key)
+    stop(wrong)
+    os.remove(stage.path("pollard.log"))
+    right = stage.start_pollard(stage.path("pollard.yaml"), env=key)
+    wait_until(lambda: boto3(servers, port, "objects", env=key), 30, "the object is there")
+    assert stop(right) == 0
+    assert not stage.log_events("pollard", "destination.failed") + stage.log_events("pollard", "destination.refused")
+
+
 def stories(servers, local, elasticmq, moto, kinesis_mock):
     return [
         ("failures queue local elasticmq", story_queue, (local, elasticmq), ()),
         ("failures queue kinesis_mock moto", story_queue, (kinesis_mock, moto), ()),
         ("failures topic kinesis_mock moto", story_topic, (kinesis_mock, moto), (servers,)),
         ("failures bucket moto moto", story_bucket, (moto, moto), (servers,)),
+        ("failures signed local", story_signed, (local,), (servers,)),
     ]
