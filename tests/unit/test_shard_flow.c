@@ -97,10 +97,15 @@ static struct story_case cases[] = {
      .story = "add:ab batch:ab bad:ab batch:a ok:a batch:b ok:b"},
     {"a partial response splits where it says, and only the rest comes again",
      {TRIES(2), .batch_size = 4, .bisects = true},
-     .story = "add:abcd batch:abcd part:abcd/c checkpoint:b batch:cd "
-              "attempt:c0 part:cd/c kept batch:cd attempt:c1 fail:cd batch:c "
-              "attempt:c1 fail:c batch:c attempt:c2 ok:c batch:d attempt:d1 "
-              "ok:d checkpoint:d"},
+     .story = "add:abcd batch:abcd part:abcd/b checkpoint:a batch:bcd "
+              "attempt:b0 ok:bcd checkpoint:d"},
+    {"a report of the first record alone halves: the rest is not given up too",
+     {TRIES(1), .batch_size = 4, .bisects = true},
+     .story =
+         "add:abcd batch:abcd part:abcd/c checkpoint:b batch:cd "
+         "attempt:c0 part:cd/c batch:c attempt:c0 fail:c batch:c attempt:c1 "
+         "fail:c attempts:c reported:c checkpoint:c batch:d attempt:d0 ok:d "
+         "checkpoint:d"},
     {"what could not start is not split",
      {SHARD, .batch_size = 2, .bisects = true},
      .story = "add:ab batch:ab never:ab batch:ab ok:ab"},
