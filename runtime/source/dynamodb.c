@@ -339,10 +339,16 @@ static void dynamodb_close(struct source *source)
     free(self);
 }
 
+static const struct record_origin *dynamodb_origin(const struct source *source)
+{
+    return &const_self_of(source)->origin;
+}
+
 static const struct source_ops dynamodb_ops = {
     .name = "dynamodb",
     .poll = dynamodb_poll,
     .reply = dynamodb_reply,
+    .origin = dynamodb_origin,
     .next = dynamodb_next,
     .settle = dynamodb_settle,
     .extend = NULL, // the stream's records are not hidden while they run
