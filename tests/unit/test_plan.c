@@ -620,7 +620,7 @@ test_the_first_listing_begins_at_the_trigger_s_position(void **state)
 {
     struct stream_shard list[] = {shard("p", NULL, NULL),
                                   shard("c", "p", NULL)};
-    struct stream_shards shards = {list, 2};
+    struct stream_shards shards = {.list = list, .count = 2};
     struct lineage_start start = {"AT_TIMESTAMP", 77};
     struct lease_rows none = {0};
     struct lineage lineage;
@@ -641,7 +641,7 @@ static void test_later_shards_begin_at_their_horizon(void **state)
 {
     struct stream_shard list[] = {shard("a", NULL, NULL),
                                   shard("b", NULL, NULL), shard("m", "a", "b")};
-    struct stream_shards shards = {list, 3};
+    struct stream_shards shards = {.list = list, .count = 3};
     struct lineage_start start = {"AT_TIMESTAMP", 77};
     struct world world = {0};
     struct lineage lineage;
