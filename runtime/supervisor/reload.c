@@ -10,6 +10,7 @@
 #include "config/problems.h"
 #include "config/schema.h"
 #include "store/store_config.h"
+#include "supervisor/advice.h"
 #include "supervisor/settings.h"
 #include "supervisor/supervisor.h"
 #include "supervisor/trigger.h"
@@ -198,6 +199,8 @@ static void swap_commit(struct supervisor *supervisor, struct swap *swap,
     free(supervisor->triggers);
     supervisor->triggers = swap->triggers;
     supervisor->trigger_count = swap->count;
+    advice_give(generation->settings, supervisor->generations->settings,
+                &supervisor->log);
     generation->next = supervisor->generations;
     supervisor->generations = generation;
     started = start_fresh(swap);

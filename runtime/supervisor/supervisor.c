@@ -18,6 +18,7 @@
 #include "config/problems.h"
 #include "poller/trigger_config.h"
 #include "store/store.h"
+#include "supervisor/advice.h"
 #include "supervisor/metrics.h"
 #include "supervisor/notify.h"
 #include "supervisor/settings.h"
@@ -321,6 +322,7 @@ static void start_all(struct supervisor *supervisor)
              LOG_STR("version", POLLARD_VERSION),
              LOG_STR("config", supervisor->generations->settings->path),
              LOG_INT("triggers", supervisor->trigger_count));
+    advice_give(supervisor->generations->settings, NULL, &supervisor->log);
     notify_open(&supervisor->notify);
     notify_send(&supervisor->notify, "READY=1\nSTATUS=%zu triggers",
                 supervisor->trigger_count);
