@@ -4,7 +4,7 @@
 #include <endian.h>
 #include <string.h>
 
-#define DEPTH_LIMIT 64
+#define DEPTH_LIMIT 128
 
 static const char ends_early[] = "the document ends early";
 
@@ -86,7 +86,7 @@ static bool enter(struct json_read *in, enum json_read_type type,
     if (json_read_peek(in) != type)
         return fail_expected(in, reason);
     if (in->depth == DEPTH_LIMIT)
-        return fail(in, "nested deeper than 64");
+        return fail(in, "nested deeper than 128");
     in->at++;
     in->depth++;
     in->first = true;

@@ -13,9 +13,11 @@
  *     ok = json_read_end(&in);
  *
  * Errors stick: after the first one every call returns false (or an empty
- * value) and json_read_end says where. Nesting is bounded (64). RFC 8259 to the
- * letter, but that bytes over 0x7f are passed on unchecked: who needs UTF-8
- * proved must prove it. Half a surrogate pair (\ud800) reads as U+FFFD.
+ * value) and json_read_end says where. Nesting is bounded (128: DynamoDB's
+ * items have 32 levels, each of which is two of JSON, and stand five deep). RFC
+ * 8259 to the letter, but that bytes over 0x7f are passed on unchecked: who
+ * needs UTF-8 proved must prove it. Half a surrogate pair (\ud800) reads as
+ * U+FFFD.
  *
  * Threads: none; it overwrites the caller's buffer (escapes are undone there).
  */

@@ -355,6 +355,30 @@ static void test_every_cut_is_seen(void **state)
     buffer_finish(&whole);
 }
 
+/* An attribute of DynamoDB's has up to 32 levels (its limits), and a level is
+ * {"M":{"a":...}}. */
+static void test_an_item_may_be_as_deep_as_dynamodb_allows(void **state)
+{
+    struct buffer json;
+    struct stream_page page;
+
+    (void)state;
+    buffer_init(&json, 4096);
+    buffer_append_text(&json, "{\"dynamodb\":{\"SequenceNumber\":\"1\","
+                              "\"Keys\":{\"k\":{\"S\":\"a\"}},"
+                              "\"NewImage\":{\"a\":");
+    for (int i = 0; i < 32; i++)
+        buffer_append_text(&json, "{\"M\":{\"a\":");
+    buffer_append_text(&json, "{\"S\":\"x\"}");
+    for (int i = 0; i < 32; i++)
+        buffer_append_text(&json, "}}");
+    buffer_append_text(&json, "}}}");
+    page = page_of(buffer_text(&json));
+    assert_int_equal(page.count, 1);
+    stream_page_finish(&page);
+    buffer_finish(&json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +387,7 @@ int main(void)
         cmocka_unit_test(test_a_page_knows_its_weight),
         cmocka_unit_test(test_a_thousand_records_and_no_more),
         cmocka_unit_test(test_every_cut_is_seen),
+        cmocka_unit_test(test_an_item_may_be_as_deep_as_dynamodb_allows),
     };
 
     return run_table("recorded", recorded_cases, test_recorded) +

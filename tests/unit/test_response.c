@@ -404,7 +404,7 @@ static void test_deep_nesting_is_refused_and_no_crash(void **state)
     outcome.kind = OUTCOME_DONE;
     respond(&outcome, deep, 2 * size);
     read_all(&outcome, &(struct response_rules){true, false}, &verdict);
-    assert_contains(verdict.why, "not JSON: nested deeper than 64");
+    assert_contains(verdict.why, "not JSON: nested deeper than 128");
     outcome_finish(&outcome);
     free(deep);
 }
