@@ -6,7 +6,7 @@
 # make interop    the end-to-end stories against servers nobody here wrote
 # make crash      kill -9 at random moments, then count
 # make bench      figures, side by side with what they are compared to
-# make fuzz       every fuzzer for FUZZ_SECONDS (60) each
+# make fuzz       every fuzzer for FUZZ_SECONDS (60) each; some: FUZZ="yaml response"
 # make bare       prove `make run` and `make test` on a bare Debian 12
 # make docs       docs/triggers.md from the schema tables
 # make check-one  one test: T=tests/unit/test_bytes
@@ -55,11 +55,11 @@ TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/scenar
                                                 tests/integration/test_*.c tests/sim/test_*.c))
 PLUGINS := $(patsubst handlers/%/,$(BUILD)/handlers/%.so,$(wildcard handlers/*/)) \
            $(patsubst tests/support/handlers/%.c,$(BUILD)/tests/handlers/%.so,$(wildcard tests/support/handlers/*.c))
-FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ    ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c)) \
            $(patsubst bench/handlers/%.c,$(BUILD)/bench/handlers/%.so,$(wildcard bench/handlers/*.c))
 
-.PHONY: all deps run test check check-one interop crash bench fuzz bare docs lint format install clean help
+.PHONY: all deps run test check check-one interop crash bench fuzz $(addprefix fuzz-,$(FUZZ)) bare docs lint format install clean help
 .SECONDARY:
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
@@ -125,12 +125,19 @@ $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libpollard.a
 	@echo "  BENCH $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-build/fuzz/%: tests/fuzz/%.c $(wildcard runtime/*/*.[ch]) | build/deps-fuzz
+# The fuzzers' own build of everything, once for all of them.
+FUZZ_FLAGS := -O1 -g -std=gnu11 -pthread -D_GNU_SOURCE -DPOLLARD_VERSION='"fuzz"' \
+              -Iruntime -Iruntime/include -MMD -MP
+FUZZ_OBJECTS := $(patsubst %.c,build/fuzz/%.o,$(filter-out runtime/cli/%,$(wildcard runtime/*/*.c)))
+build/fuzz/runtime/%.o: runtime/%.c | build/deps-fuzz
 	@mkdir -p $(@D)
+	@echo "  CLANG $<"
+	$(Q)clang $(FUZZ_FLAGS) $(PKG_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+build/fuzz/libpollard.a: $(FUZZ_OBJECTS)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+build/fuzz/%: tests/fuzz/%.c build/fuzz/libpollard.a
 	@echo "  FUZZ  $@"
-	$(Q)clang -O1 -g -std=gnu11 -pthread -D_GNU_SOURCE -DPOLLARD_VERSION='"fuzz"' \
-	    -Iruntime -Iruntime/include $(PKG_CFLAGS) -fsanitize=fuzzer,address,undefined \
-	    -o $@ $< $(filter-out runtime/cli/%,$(wildcard runtime/*/*.c)) $(PKG_LIBS) -ldl
+	$(Q)clang $(FUZZ_FLAGS) $(PKG_CFLAGS) -MF $@.d -fsanitize=fuzzer,address,undefined -o $@ $^ $(PKG_LIBS) -ldl
 
 # ---- what it is for --------------------------------------------------------
 
@@ -164,15 +171,14 @@ crash: all
 bench: all $(BENCHES)
 	$(Q)sh bench/run.sh $(BUILD)
 
+# Each its own target, so that `make -j2 fuzz` runs two at a time.
 FUZZ_SECONDS ?= 60
-fuzz: $(FUZZERS)
-	$(Q)for fuzzer in $(FUZZERS); do \
-	    corpus=tests/fuzz/corpus/$$(basename $$fuzzer | sed 's/^fuzz_//'); \
-	    mkdir -p build/fuzz/found/$$(basename $$fuzzer); \
-	    echo "== $$fuzzer"; \
-	    $$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -print_final_stats=0 -verbosity=0 \
-	        -artifact_prefix=build/fuzz/found/ \
-	        build/fuzz/found/$$(basename $$fuzzer) $$(ls -d $$corpus 2>/dev/null) || exit 1; done
+fuzz: $(addprefix fuzz-,$(FUZZ))
+$(addprefix fuzz-,$(FUZZ)): fuzz-%: build/fuzz/fuzz_%
+	@mkdir -p build/fuzz/found/$*
+	@echo "  RUN   $<, $(FUZZ_SECONDS) s"
+	$(Q)$< -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -print_final_stats=0 -verbosity=0 \
+	    -artifact_prefix=build/fuzz/found/$*- build/fuzz/found/$* $(wildcard tests/fuzz/corpus/$*)
 
 bare:
 	$(Q)sh docker/bare.sh
@@ -216,4 +222,4 @@ clean:
 help:
 	@sed -n '/^#/!q; s/^# //p' Makefile
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) build/fuzz -name '*.d' 2>/dev/null)
