@@ -145,12 +145,10 @@ run: all
 	$(Q)DEMO_SECONDS=$(DEMO_SECONDS) sh config/quickstart.sh $(BUILD)
 
 test: check
-	$(Q)for script in $(wildcard tests/integration/test_*.sh); do \
-	    echo "== $$script"; sh $$script $(BUILD) || exit 1; done
+	$(Q)printf 'sh %s $(BUILD)\n' $(wildcard tests/integration/test_*.sh) | sh tests/support/run.sh
 
 check: all $(TESTS)
-	$(Q)failed=0; for test in $(TESTS); do echo "== $$test"; \
-	    $$test || { failed=1; echo "FAILED $$test"; }; done; exit $$failed
+	$(Q)printf '%s\n' $(TESTS) | sh tests/support/run.sh
 
 # One test by name: make check-one T=tests/unit/test_bytes
 check-one: $(PLUGINS) $(BUILD)/$(T)
