@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 
+from servers import INSTALLED, elasticmq, kinesis_mock, local, moto
 from stage import Ledger, free_port, stop, wait_until
 
 CONFIG = """
@@ -127,19 +128,19 @@ if verb == "objects":
 """
 
 
-def boto3(servers, port, *arguments, env=None):
+def boto3(port, *arguments, env=None):
     env = {**os.environ, "AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": "secret", **(env or {})}
-    done = subprocess.run([f"{servers}/venv/bin/python", "-c", CLIENT, str(port), *arguments], capture_output=True,
+    done = subprocess.run([f"{INSTALLED}/venv/bin/python", "-c", CLIENT, str(port), *arguments], capture_output=True,
                           text=True, timeout=60, env=env)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
-def story_topic(stage, kinesis, aws, servers):
+def story_topic(stage, kinesis, aws):
     """A queue that is subscribed to the topic gets the report."""
     sqs = stage.aws("sqs", aws)
     url = sqs.create_queue("subscribed")
-    arn = boto3(servers, aws, "topic", arn_of(sqs, url))
+    arn = boto3(aws, "topic", arn_of(sqs, url))
     pollard = run(stage, kinesis, aws, {"clicks": (arn, "")})
     envelope = json.loads(receive(sqs, url))
     assert envelope["TopicArn"] == arn, envelope
@@ -149,11 +150,11 @@ def story_topic(stage, kinesis, aws, servers):
     assert stop(pollard) == 0
 
 
-def story_bucket(stage, kinesis, aws, servers):
+def story_bucket(stage, kinesis, aws):
     """The object lies under Lambda's key, whole, with its records."""
-    boto3(servers, aws, "bucket")
+    boto3(aws, "bucket")
     pollard = run(stage, kinesis, aws, {"clicks": ("arn:aws:s3:::failed-reports", "")})
-    objects = wait_until(lambda: boto3(servers, aws, "objects"), 30, "the object is there")
+    objects = wait_until(lambda: boto3(aws, "objects"), 30, "the object is there")
     assert stop(pollard) == 0
     for key, (kind, body) in objects.items():
         assert re.fullmatch(r"aws/lambda/[0-9a-f-]{36}/shardId-000000000000/\d{4}/\d\d/\d\d/"
@@ -165,33 +166,32 @@ def story_bucket(stage, kinesis, aws, servers):
                for _, body in objects.values() for r in json.loads(json.loads(body)["payload"])["Records"])
 
 
-def story_signed(stage, kinesis, servers):
+def story_signed(stage, kinesis):
     """moto recomputes the signatures of S3 and SNS with botocore."""
     port = free_port()
     setup = 1 + 1 + 3  # a bucket, a topic, a user with its policy and key
-    stage.start_server("signed-moto", [f"{servers}/venv/bin/moto_server", "-H", "127.0.0.1", "-p", str(port)], port,
+    stage.start_server("signed-moto", [f"{INSTALLED}/venv/bin/moto_server", "-H", "127.0.0.1", "-p", str(port)], port,
                        env={"INITIAL_NO_AUTH_ACTION_COUNT": str(setup)})
-    boto3(servers, port, "bucket")
-    topic = boto3(servers, port, "lone topic")
-    key = boto3(servers, port, "user")
+    boto3(port, "bucket")
+    topic = boto3(port, "lone topic")
+    key = boto3(port, "user")
     destinations = {"bucket": ("arn:aws:s3:::failed-reports", ""), "topic": (topic, "")}
     wrong = run(stage, kinesis, port, destinations, {**key, "AWS_SECRET_ACCESS_KEY": "wrong"})
     wait_until(lambda: len({e["destination"] for e in stage.log_events("pollard", "destination.refused") +
                             stage.log_events("pollard", "destination.failed")}) == 2, 30, "the wrong secret is refused")
-    assert not boto3(servers, port, "objects", env=key)
+    assert not boto3(port, "objects", env=key)
     stop(wrong)
     os.remove(stage.path("pollard.log"))
     right = stage.start_pollard(stage.path("pollard.yaml"), env=key)
-    wait_until(lambda: boto3(servers, port, "objects", env=key), 30, "the object is there")
+    wait_until(lambda: boto3(port, "objects", env=key), 30, "the object is there")
     assert stop(right) == 0
     assert not stage.log_events("pollard", "destination.failed") + stage.log_events("pollard", "destination.refused")
 
 
-def stories(servers, local, elasticmq, moto, kinesis_mock):
-    return [
-        ("failures queue local elasticmq", story_queue, (local, elasticmq), ()),
-        ("failures queue kinesis_mock moto", story_queue, (kinesis_mock, moto), ()),
-        ("failures topic kinesis_mock moto", story_topic, (kinesis_mock, moto), (servers,)),
-        ("failures bucket moto moto", story_bucket, (moto, moto), (servers,)),
-        ("failures signed local", story_signed, (local,), (servers,)),
-    ]
+STORIES = [
+    ("failures queue local elasticmq", story_queue, (local, elasticmq), ()),
+    ("failures queue kinesis_mock moto", story_queue, (kinesis_mock, moto), ()),
+    ("failures topic kinesis_mock moto", story_topic, (kinesis_mock, moto), ()),
+    ("failures bucket moto moto", story_bucket, (moto, moto), ()),
+    ("failures signed local", story_signed, (local,), ()),
+]

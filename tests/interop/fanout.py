@@ -1,16 +1,9 @@
-#!/usr/bin/env python3
-"""Enhanced fan-out and aggregated records against kinesis-mock, by a whole
-pollard.
-
-usage: fanout.py BUILD SERVERS [STORY...]
+"""Stories of enhanced fan-out: kinesis-mock pushes, over HTTP/1.1 and over TLS
+with HTTP/2.
 """
-import json
-import subprocess
-import threading
-
-import stories
-from stage import AwsError, Ledger, free_port, stop, wait_until
-from stories import assert_order_per_key, handled, kinesis_mock, put
+from servers import kinesis_mock
+from stage import Ledger, stop, wait_until
+from streams import assert_order_per_key, handled, put
 
 FANOUT = """
 version: 1
@@ -66,9 +59,6 @@ def story_pushed(stage, port, count):
     assert_order_per_key(ledger.read())
 
 
-stories.STORIES = [
+STORIES = [
     ("fanout kinesis_mock", story_pushed, (kinesis_mock,), (300,)),
 ]
-
-if __name__ == "__main__":
-    stories.main()

@@ -4,4 +4,4 @@ set -eu
 build=${1:-build/release}
 sh tests/interop/servers.sh
 sh tests/interop/local_clients.sh "$build"
-python3 tests/interop/stories.py "$build" build/interop
+python3 tests/interop/stories.py "$build"

@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -15,10 +16,25 @@ import tempfile
 import time
 
 
+given_ports = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port for a server to listen on. It lies below those that the kernel
+    gives to connections, so that none takes it before the server does."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as limits:
+        end = int(limits.read().split()[0])
+    while True:
+        port = random.randrange(min(10000, end - 4096), end)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        if port not in given_ports:
+            given_ports.add(port)
+            return port
 
 
 def wait_until(claim, seconds, what):
@@ -47,7 +63,10 @@ class Aws:
     """Calls AWS operations on a loopback port. Signs nothing: it only shows
     what servers want to see."""
 
-    TARGETS = {"sqs": ("AmazonSQS", "1.0"), "kinesis": ("Kinesis_20131202", "1.1")}
+    # service: target, version of the JSON protocol, name in signatures
+    TARGETS = {"sqs": ("AmazonSQS", "1.0", "sqs"), "kinesis": ("Kinesis_20131202", "1.1", "kinesis"),
+               "dynamodb": ("DynamoDB_20120810", "1.0", "dynamodb"),
+               "dynamodb_streams": ("DynamoDBStreams_20120810", "1.0", "dynamodb")}
 
     def __init__(self, service, port):
         self.service, self.port, self.connection = service, port, None
@@ -58,13 +77,13 @@ class Aws:
             self.connection = None
 
     def call(self, operation, **arguments):
-        target, version = self.TARGETS[self.service]
+        target, version, signed = self.TARGETS[self.service]
         headers = {
             "Content-Type": f"application/x-amz-json-{version}",
             "X-Amz-Target": f"{target}.{operation}",
             "X-Amz-Date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()),
             "Authorization": "AWS4-HMAC-SHA256 Credential=AKIDTEST/20260101/us-east-1/"
-            f"{self.service}/aws4_request, SignedHeaders=host;x-amz-date, Signature={'0' * 64}",
+            f"{signed}/aws4_request, SignedHeaders=host;x-amz-date, Signature={'0' * 64}",
         }
         body = json.dumps(arguments).encode()
         for attempt in range(2):
@@ -104,7 +123,7 @@ class Aws:
     # Kinesis
     def create_stream(self, name, shards):
         self.call("CreateStream", StreamName=name, ShardCount=shards)
-        wait_until(lambda: self.stream_is_active(name), 20, f"stream {name} is active")
+        wait_until(lambda: self.stream_is_active(name), 60, f"stream {name} is active")
 
     def stream_is_active(self, name):
         try:
