@@ -14,6 +14,13 @@ static bool take_field(const char **at, struct bytes *field)
     return true;
 }
 
+// aws, aws-cn, aws-us-gov and the closed ones, aws-iso and on.
+static bool is_partition(struct bytes partition)
+{
+    return bytes_equal(partition, BYTES("aws")) ||
+           (partition.size > 4 && !memcmp(partition.data, "aws-", 4));
+}
+
 bool arn_parse(const char *text, struct arn *arn, struct error *err)
 {
     struct arn found = {0};
@@ -29,6 +36,11 @@ bool arn_parse(const char *text, struct arn *arn, struct error *err)
         return error_set(
             err, ERROR_INVALID,
             "\"%s\" is no ARN: arn:aws:SERVICE:REGION:ACCOUNT:NAME", text);
+    if (!is_partition(found.partition))
+        return error_set(err, ERROR_INVALID,
+                         "\"%.*s\" is no partition of AWS: aws, aws-cn or "
+                         "aws-us-gov",
+                         BYTES_ARGS(found.partition));
     *arn = found;
     return true;
 }

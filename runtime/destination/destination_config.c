@@ -15,7 +15,6 @@ static const struct field on_success_fields[] = {
 static const struct field on_failure_fields[] = {
     {"destination",
      FIELD_STRING(struct destination_config, on_failure.destination),
-     .required = true,
      .help = "The ARN of an SQS queue, an SNS topic or an S3 bucket; beyond "
              "Lambda also file:///folder/ or https://..."},
     {"include_payload",
@@ -56,12 +55,32 @@ static void check(const char *key, const char *destination, check_fn *is_good,
         schema_complain(map, key, problems, "%s", err.message);
 }
 
+void destination_config_check_report(const char *key, const char *destination,
+                                     const struct schema_map *map,
+                                     struct problems *problems)
+{
+    check(key, destination, on_failure_check, map, problems);
+}
+
+// Lambda lists `OnFailure: {}` where there is none.
+static void check_on_failure(const struct destination_config *config,
+                             const struct schema_map *map,
+                             struct problems *problems)
+{
+    const char *destination = config->on_failure.destination;
+
+    if (config->on_failure.include_payload && !destination)
+        schema_complain(map, "on_failure.include_payload", problems,
+                        "means nothing without a destination");
+    destination_config_check_report("on_failure.destination", destination, map,
+                                    problems);
+}
+
 void destination_config_check(const struct destination_config *config,
                               const struct schema_map *map,
                               struct problems *problems)
 {
     check("on_success.destination", config->on_success.destination,
           destination_check, map, problems);
-    check("on_failure.destination", config->on_failure.destination,
-          on_failure_check, map, problems);
+    check_on_failure(config, map, problems);
 }

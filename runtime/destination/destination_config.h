@@ -23,4 +23,9 @@ void destination_config_check(const struct destination_config *config,
                               const struct schema_map *map,
                               struct problems *problems);
 
+/* The same of another key whose value on_failure_check takes. */
+void destination_config_check_report(const char *key, const char *destination,
+                                     const struct schema_map *map,
+                                     struct problems *problems);
+
 #endif

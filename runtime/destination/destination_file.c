@@ -152,9 +152,7 @@ static bool prepare_folder(const char *path, struct error *err)
 {
     if (mkdir(path, 0700) && errno != EEXIST)
         return fail(err, path, "");
-    if (!target_check_folder(path, err))
-        return false;
-    return !access(path, R_OK | W_OK | X_OK) || fail(err, path, "");
+    return target_check_folder(path, err);
 }
 
 static bool file_open(struct destination *destination, struct bytes name,

@@ -71,14 +71,14 @@ bool on_failure_check(const char *destination, struct error *err)
         return false;
     if (target.kind == TARGET_KINESIS)
         return error_set(err, ERROR_INVALID,
-                         "\"%s\": a stream takes no failure reports; an SQS "
+                         "\"%s\": a stream takes no reports; an SQS "
                          "queue, an SNS topic, an S3 bucket, file:///folder/ "
                          "or https://...",
                          destination);
     if (target.kind == TARGET_SQS && resource_is_fifo(target.name))
         return error_set(err, ERROR_INVALID,
-                         "\"%s\" is a FIFO queue, which takes no failure "
-                         "reports (Lambda's fail there too)",
+                         "\"%s\" is a FIFO queue, which takes no message "
+                         "without a group (Lambda's reports fail there too)",
                          destination);
     return true;
 }

@@ -135,7 +135,8 @@ static bool from_bucket(const char *text, const struct arn *arn,
     if (name.size < 3 || name.size > 63 ||
         !is_made_of(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") ||
         !isalnum((unsigned char)name.data[0]) ||
-        !isalnum((unsigned char)name.data[name.size - 1]))
+        !isalnum((unsigned char)name.data[name.size - 1]) ||
+        memmem(name.data, name.size, "..", 2))
         return error_set(err, ERROR_INVALID,
                          "\"%.*s\" is no name of a bucket: 3 to 63 lower-case "
                          "letters, digits, '.' and '-'",
@@ -202,5 +203,6 @@ bool target_check_folder(const char *path, struct error *err)
                          "everybody may write to folder %s (mode %04o): "
                          "chmod o-w %s",
                          path, status.st_mode & 07777u, path);
-    return true;
+    return !access(path, R_OK | W_OK | X_OK) ||
+           error_set(err, ERROR_DENIED, "folder %s: %s", path, strerror(errno));
 }

@@ -32,8 +32,8 @@ struct target {
 /* ERROR_INVALID says what is wrong with it. */
 bool target_parse(const char *text, struct target *target, struct error *err);
 
-/* Others must not be able to put reports into it, or to take them away. A
- * folder that does not exist yet is fine: it will be made. */
+/* Others must not be able to put reports into it, or to take them away, and we
+ * must. A folder that does not exist yet is fine: it will be made. */
 bool target_check_folder(const char *path, struct error *err);
 
 #endif

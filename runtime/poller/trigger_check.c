@@ -77,6 +77,29 @@ static void check_visibility(const struct check *check)
                     visible, timeout);
 }
 
+static bool is_own_queue(const struct source_config *source, const char *arn)
+{
+    const char *name = strrchr(arn, ':') + 1;
+
+    return source->arn
+               ? !strcmp(arn, source->arn)
+               : !strncmp(arn, "arn:", 4) && !strcmp(name, source->name);
+}
+
+/* Where messages are moved to that no filter matches. */
+static void check_filtered_destination(const struct check *check)
+{
+    const char *destination = check->config->on_filtered;
+
+    if (is_own_queue(&check->config->source, destination))
+        complain(check, "on_filtered",
+                 "is the queue that the messages come from: they would go "
+                 "round for ever");
+    else
+        destination_config_check_report("on_filtered", destination, check->map,
+                                        check->problems);
+}
+
 /* What becomes of what no filter matches. */
 static void check_filtered(const struct check *check)
 {
@@ -93,8 +116,9 @@ static void check_filtered(const struct check *check)
         complain(check, "on_filtered",
                  "a message left in a FIFO queue blocks its group; delete it, "
                  "or move it to a destination");
-    if (what && !strchr(what, ':') && strcmp(what, "delete") != 0 &&
-        strcmp(what, "leave") != 0)
+    if (what && strchr(what, ':'))
+        check_filtered_destination(check);
+    else if (what && strcmp(what, "delete") != 0 && strcmp(what, "leave") != 0)
         schema_complain(check->map, "on_filtered", check->problems,
                         "\"%.60s\" is not allowed: delete, leave, or a "
                         "destination (an ARN, file:///folder/ or https://...)",

@@ -36,7 +36,7 @@ static struct check_case {
     {"a FIFO topic", "arn:aws:sns:eu-west-1:111122223333:failed.fifo",
      "FIFO topic"},
     {"a stream", "arn:aws:kinesis:us-east-1:111122223333:stream/s",
-     "takes no failure reports"},
+     "takes no reports"},
     {"a function", "arn:aws:lambda:us-east-1:111122223333:function:f",
      "is no destination"},
     {"a Kafka topic", "kafka://failed", "Kafka sources only"},

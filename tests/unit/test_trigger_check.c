@@ -164,6 +164,8 @@ static struct check_case {
      "each at most once, of ReportBatchItemFailures\n"},
 
     // Lambda's, without meaning here.
+    {"no failure destination, as AWS lists it", STREAM,
+     "DestinationConfig: {OnFailure: {}}", ""},
     {"a key", QUEUE, "KMSKeyArn: 'arn:aws:kms:eu-west-1:123456789012:key/k'",
      ""},
     {"a key that is none", QUEUE, "kms_key_arn: alias/mine",
