@@ -1,10 +1,10 @@
 #include "cli/failed.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/command_line.h"
 #include "cli/failed_inner.h"
 #include "supervisor/settings.h"
 
@@ -29,38 +29,35 @@ static const struct verb *find_verb(const char *name)
     return NULL;
 }
 
-static int parse(int argc, char **argv, const struct verb *verb,
-                 const char **config, struct failed_arguments *arguments)
-{
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"json", no_argument, NULL, 'j'},
-        {"dry-run", no_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'h'},
-        {0}};
-    int c;
+struct failed_options {
+    const char *config;
+    bool json, dry_run;
+};
 
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, "c:hn", longs, NULL)) != -1)
-        switch (c) {
-        case 'c':
-            *config = optarg;
-            break;
-        case 'j':
-            arguments->json = true;
-            break;
-        case 'n':
-            arguments->dry_run = true;
-            break;
-        case 'h':
-            exit(command_help(NAME));
-        default:
-            return command_bad_option(NAME, argv);
-        }
-    if (arguments->dry_run && !verb->is_replay)
+static const struct command_option failed_option_rows[] = {
+    {"config", 'c', COMMAND_TEXT(struct failed_options, config)},
+    {"json", 0, COMMAND_FLAG(struct failed_options, json)},
+    {"dry-run", 'n', COMMAND_FLAG(struct failed_options, dry_run)},
+    {0}};
+
+static int parse(int argc, char **argv, const struct verb *verb,
+                 struct failed_options *options,
+                 struct failed_arguments *arguments)
+{
+    struct command_words words;
+    int status = command_line_read(NAME, argc, argv, failed_option_rows,
+                                   options, SIZE_MAX, &words);
+
+    if (status != COMMAND_OK)
+        return status;
+    if (options->dry_run && !verb->is_replay)
         return command_usage(NAME, "--dry-run is for replay");
-    if (arguments->json && strcmp(verb->name, "list") != 0)
+    if (options->json && strcmp(verb->name, "list") != 0)
         return command_usage(NAME, "--json is for list");
+    *arguments = (struct failed_arguments){.json = options->json,
+                                           .dry_run = options->dry_run,
+                                           .paths = words.list,
+                                           .path_count = words.count};
     return COMMAND_OK;
 }
 
@@ -98,9 +95,9 @@ static int act_on_trigger(const struct verb *verb, const char *config,
 
 int failed_main(int argc, char **argv)
 {
-    struct failed_arguments arguments = {0};
+    struct failed_options options = {0};
+    struct failed_arguments arguments;
     const struct verb *verb;
-    const char *config = NULL;
     int status;
 
     if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")))
@@ -112,14 +109,13 @@ int failed_main(int argc, char **argv)
                                         "replay"
                                       : "list, show or replay is missing",
                              argc > 1 ? argv[1] : "");
-    status = parse(argc - 1, argv + 1, verb, &config, &arguments);
+    status = parse(argc - 1, argv + 1, verb, &options, &arguments);
     if (status != COMMAND_OK)
         return status;
-    arguments.paths = argv + 1 + optind;
-    arguments.path_count = (size_t)(argc - 1 - optind);
-    if (config || verb->is_replay)
-        return act_on_trigger(verb, config ? config : command_default_config(),
-                              &arguments);
+    if (!options.config && verb->is_replay)
+        options.config = command_default_config();
+    if (options.config)
+        return act_on_trigger(verb, options.config, &arguments);
     if (!arguments.path_count)
         return command_usage(NAME, "a folder is missing, or -c FILE TRIGGER");
     return verb->act(&arguments);

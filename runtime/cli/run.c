@@ -1,6 +1,5 @@
 #include "cli/run.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/command.h"
+#include "cli/command_line.h"
 #include "cli/run_local.h"
 #include "supervisor/settings.h"
 #include "supervisor/supervisor.h"
@@ -24,42 +24,12 @@ struct run_options {
     const char *format;
 };
 
-static int parse(int argc, char **argv, struct run_options *options)
-{
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"local", no_argument, NULL, 'l'},
-        {"log-level", required_argument, NULL, 'v'},
-        {"log-format", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},
-        {0}};
-    int c;
-
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1)
-        switch (c) {
-        case 'c':
-            options->config = optarg;
-            break;
-        case 'l':
-            options->local = true;
-            break;
-        case 'v':
-            options->level = optarg;
-            break;
-        case 'f':
-            options->format = optarg;
-            break;
-        case 'h':
-            exit(command_help("run"));
-        default:
-            return command_bad_option("run", argv);
-        }
-    if (optind < argc)
-        return command_usage("run", "'%s' is one argument too many",
-                             argv[optind]);
-    return COMMAND_OK;
-}
+static const struct command_option run_option_rows[] = {
+    {"config", 'c', COMMAND_TEXT(struct run_options, config)},
+    {"local", 0, COMMAND_FLAG(struct run_options, local)},
+    {"log-level", 0, COMMAND_TEXT(struct run_options, level)},
+    {"log-format", 0, COMMAND_TEXT(struct run_options, format)},
+    {0}};
 
 static int index_of(const char *const *names, const char *name)
 {
@@ -148,8 +118,10 @@ fail:
 int run_main(int argc, char **argv)
 {
     struct run run = {.options = {.config = command_default_config()}};
+    struct command_words words;
     struct settings *settings;
-    int status = parse(argc, argv, &run.options);
+    int status = command_line_read("run", argc, argv, run_option_rows,
+                                   &run.options, 0, &words);
 
     if (status != COMMAND_OK)
         return status;

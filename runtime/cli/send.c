@@ -1,7 +1,6 @@
 #include "cli/send.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "cli/command.h"
+#include "cli/command_line.h"
 #include "cli/run_local.h"
 #include "cli/send_run.h"
 #include "cli/send_target.h"
@@ -136,73 +136,30 @@ static int send_with(struct settings *settings,
     return send_to_trigger(settings, trigger, arguments, file);
 }
 
-static bool parse_seconds(const char *text, int64_t *seconds)
-{
-    char *end;
-    long number;
-
-    errno = 0;
-    number = strtol(text, &end, 10);
-    if (errno || end == text || *end)
-        return false;
-    *seconds = number;
-    return true;
-}
-
-static int parse_names(int argc, char **argv, struct send_arguments *arguments)
-{
-    if (optind == argc)
-        return command_usage("send", "a trigger's name is missing");
-    arguments->trigger = argv[optind];
-    if (optind + 1 < argc)
-        arguments->file = argv[optind + 1];
-    if (optind + 2 < argc)
-        return command_usage("send", "'%s' is one argument too many",
-                             argv[optind + 2]);
-    return COMMAND_OK;
-}
+static const struct command_option send_option_rows[] = {
+    {"config", 'c', COMMAND_TEXT(struct send_arguments, config)},
+    {"key", 0, COMMAND_TEXT(struct send_arguments, options.key)},
+    {"group", 0, COMMAND_TEXT(struct send_arguments, options.group)},
+    {"delay", 0, COMMAND_NUMBER(struct send_arguments, options.delay_s),
+     .is = "a number of seconds"},
+    {"whole", 0, COMMAND_FLAG(struct send_arguments, whole)},
+    {"local", 0, COMMAND_FLAG(struct send_arguments, local)},
+    {0}};
 
 static int parse(int argc, char **argv, struct send_arguments *arguments)
 {
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"key", required_argument, NULL, 'k'},
-        {"group", required_argument, NULL, 'g'},
-        {"delay", required_argument, NULL, 'd'},
-        {"whole", no_argument, NULL, 'w'},
-        {"local", no_argument, NULL, 'l'},
-        {"help", no_argument, NULL, 'h'},
-        {0}};
-    int c;
+    struct command_words words;
+    int status = command_line_read("send", argc, argv, send_option_rows,
+                                   arguments, 2, &words);
 
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1)
-        switch (c) {
-        case 'c':
-            arguments->config = optarg;
-            break;
-        case 'k':
-            arguments->options.key = optarg;
-            break;
-        case 'g':
-            arguments->options.group = optarg;
-            break;
-        case 'd':
-            if (!parse_seconds(optarg, &arguments->options.delay_s))
-                return command_usage("send", "--delay is a number of seconds");
-            break;
-        case 'w':
-            arguments->whole = true;
-            break;
-        case 'l':
-            arguments->local = true;
-            break;
-        case 'h':
-            exit(command_help("send"));
-        default:
-            return command_bad_option("send", argv);
-        }
-    return parse_names(argc, argv, arguments);
+    if (status != COMMAND_OK)
+        return status;
+    if (!words.count)
+        return command_usage("send", "a trigger's name is missing");
+    arguments->trigger = words.list[0];
+    if (words.count > 1)
+        arguments->file = words.list[1];
+    return COMMAND_OK;
 }
 
 static FILE *open_input(const char *path)

@@ -1,6 +1,5 @@
 #include "cli/validate.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/command.h"
+#include "cli/command_line.h"
 #include "cli/validate_online.h"
 #include "destination/destination.h"
 #include "handler/handler.h"
@@ -57,51 +57,35 @@ static bool check_all(const struct settings *settings, bool online)
     return ok;
 }
 
-static int parse(int argc, char **argv, const char **path, bool *online)
-{
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"online", no_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},
-        {0}};
-    int c;
+struct validate_options {
+    const char *config;
+    bool online;
+};
 
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1)
-        switch (c) {
-        case 'c':
-            *path = optarg;
-            break;
-        case 'o':
-            *online = true;
-            break;
-        case 'h':
-            exit(command_help("validate"));
-        default:
-            return command_bad_option("validate", argv);
-        }
-    if (optind < argc)
-        return command_usage("validate", "'%s' is one argument too many",
-                             argv[optind]);
-    return COMMAND_OK;
-}
+static const struct command_option validate_option_rows[] = {
+    {"config", 'c', COMMAND_TEXT(struct validate_options, config)},
+    {"online", 0, COMMAND_FLAG(struct validate_options, online)},
+    {0}};
 
 int validate_main(int argc, char **argv)
 {
-    const char *path = command_default_config();
-    bool online = false, ok;
+    struct validate_options options = {.config = command_default_config()};
+    struct command_words words;
     struct settings *settings;
-    int status = parse(argc, argv, &path, &online);
+    bool ok;
+    int status = command_line_read("validate", argc, argv, validate_option_rows,
+                                   &options, 0, &words);
 
     if (status != COMMAND_OK)
         return status;
-    settings = command_load_settings(path);
+    settings = command_load_settings(options.config);
     if (!settings)
         return COMMAND_CONFIG;
-    ok = check_all(settings, online);
+    ok = check_all(settings, options.online);
     if (ok)
-        (void)printf("%s: good (%zu triggers%s)\n", path,
-                     settings->trigger_count, online ? ", servers asked" : "");
+        (void)printf("%s: good (%zu triggers%s)\n", options.config,
+                     settings->trigger_count,
+                     options.online ? ", servers asked" : "");
     settings_destroy(settings);
     return ok ? COMMAND_OK : COMMAND_CONFIG;
 }
