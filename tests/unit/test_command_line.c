@@ -5,6 +5,8 @@
 
 #define WORDS_MOST 2
 
+const struct command commands[] = {{0}}; // main.c's, for --help
+
 struct told {
     const char *file;
     bool loud;
