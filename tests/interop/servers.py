@@ -37,5 +37,12 @@ def kinesis_mock(stage):
     return port
 
 
+def ministack(stage):
+    port = free_port()
+    stage.start_server("ministack", [f"{INSTALLED}/ministack/bin/ministack"], port, env={
+        "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "LOG_LEVEL": "WARNING", "TMPDIR": stage.folder})
+    return port
+
+
 def local(stage):
     return stage.start_local()[1]

@@ -32,3 +32,10 @@ if [ ! -e "$root/kinesis.done" ]; then
         kinesis-local@0.6.2)
     touch "$root/kinesis.done"
 fi
+if [ ! -e "$root/ministack.done" ]; then
+    echo "  GET   MiniStack"
+    python3 -m venv "$root/ministack"
+    "$root/ministack/bin/pip" -q install --disable-pip-version-check \
+        ministack==1.5.33
+    touch "$root/ministack.done"
+fi

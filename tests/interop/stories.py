@@ -11,13 +11,14 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import dynamodb  # noqa: E402
 import failures  # noqa: E402
 import fanout  # noqa: E402
 import queues  # noqa: E402
 import streams  # noqa: E402
 from stage import Stage  # noqa: E402
 
-MODULES = (queues, streams, fanout, failures)
+MODULES = (queues, streams, fanout, dynamodb, failures)
 AT_ONCE = 4
 
 

@@ -5,10 +5,13 @@
  *
  * settings: path (required); delay_ms, slept in each batch; fail, a text:
  * records whose data holds it fail until they were received `fail_times` (2)
- * times; emit: true, to emit each record's data under its key.
+ * times; flaky_percent: so many of the calls break off at a record picked at
+ * random, half of them with an error, half with that record and those behind it
+ * marked; emit: true, to emit each record's data under its key.
  */
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +24,8 @@
 struct ledger {
     const struct pollard_host *host;
     int fd;
-    int delay_ms, fail_times;
+    int delay_ms, fail_times, flaky_percent;
+    unsigned seed;
     bool emit;
     char fail[64];
 };
@@ -47,6 +51,9 @@ static void *ledger_create(const struct pollard_host *host,
         (int)json_integer_value(json_object_get(settings, "delay_ms"));
     ledger->fail_times =
         (int)json_integer_value(json_object_get(settings, "fail_times"));
+    ledger->flaky_percent =
+        (int)json_integer_value(json_object_get(settings, "flaky_percent"));
+    ledger->seed = (unsigned)getpid() ^ (unsigned)(uintptr_t)ledger;
     ledger->emit = json_is_true(json_object_get(settings, "emit"));
     if (!ledger->fail_times)
         ledger->fail_times = 2;
@@ -83,13 +90,32 @@ static bool write_line(const struct ledger *ledger,
     return write(ledger->fd, line, (size_t)size) == size;
 }
 
+// Where this call breaks off; count: it does not.
+static size_t break_of(struct ledger *ledger, size_t count)
+{
+    if (!count || rand_r(&ledger->seed) % 100 >= ledger->flaky_percent)
+        return count;
+    return (size_t)rand_r(&ledger->seed) % count;
+}
+
+static int break_off(struct ledger *ledger, const struct pollard_batch *batch,
+                     size_t at)
+{
+    if (rand_r(&ledger->seed) % 2)
+        return 1;
+    for (size_t i = at; i < batch->count; i++)
+        (void)ledger->host->fail_record(batch, i);
+    return 0;
+}
+
 static int ledger_handle(void *instance, const struct pollard_batch *batch)
 {
-    const struct ledger *ledger = instance;
+    struct ledger *ledger = instance;
+    size_t end = break_of(ledger, batch->count);
 
     if (ledger->delay_ms)
         (void)usleep((useconds_t)ledger->delay_ms * 1000);
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i < end; i++) {
         const struct pollard_record *record = batch->records[i];
 
         if (should_fail(ledger, record)) {
@@ -103,7 +129,7 @@ static int ledger_handle(void *instance, const struct pollard_batch *batch)
                                record->key, record->key_size))
             return 1;
     }
-    return 0;
+    return end < batch->count ? break_off(ledger, batch, end) : 0;
 }
 
 static void ledger_destroy(void *instance)
