@@ -80,29 +80,6 @@ static void wake(void *context)
     pthread_mutex_unlock(&keeper->lock);
 }
 
-/* LATEST is what it means now: a worker that takes over before the first
- * checkpoint must not mean something later by it. */
-static struct lineage_start start_of(const struct keeper *keeper)
-{
-    const struct trigger_config *trigger = keeper->trigger;
-
-    switch ((enum trigger_start)trigger->starting_position) {
-    case TRIGGER_START_LATEST:
-        // DynamoDB knows no times: its shard's first reader asks for LATEST.
-        return (struct lineage_start){
-            trigger->source.type == SOURCE_TYPE_DYNAMODB ? "LATEST"
-                                                         : "AT_TIMESTAMP",
-            clock_wall_ms(keeper->clock)};
-    case TRIGGER_START_AT_TIMESTAMP:
-        return (struct lineage_start){"AT_TIMESTAMP",
-                                      trigger->starting_position_timestamp_ms};
-    case TRIGGER_START_NONE:
-    case TRIGGER_START_TRIM_HORIZON:
-        break;
-    }
-    return (struct lineage_start){"TRIM_HORIZON", 0};
-}
-
 static struct leases *create_leases(struct keeper *keeper,
                                     const struct keeper_options *options)
 {
@@ -110,17 +87,18 @@ static struct leases *create_leases(struct keeper *keeper,
     AUTO_FREE char *application =
         mem_printf("%s/%s", store->application, keeper->trigger->name);
 
-    return leases_create(
-        &(struct leases_options){.path = store->sqlite.path,
-                                 .application = application,
-                                 .name = options->store_session,
-                                 .start = start_of(keeper),
-                                 .duration_ms = store->lease_duration_ms,
-                                 .heartbeat_ms = store->heartbeat_ms,
-                                 .flush_ms = store->checkpoint_interval_ms,
-                                 .clock = keeper->clock,
-                                 .log = &keeper->log,
-                                 .seed = random_next(&keeper->random)});
+    return leases_create(&(struct leases_options){
+        .path = store->sqlite.path,
+        .application = application,
+        .name = options->store_session,
+        .start =
+            lineage_start_of(keeper->trigger, clock_wall_ms(keeper->clock)),
+        .duration_ms = store->lease_duration_ms,
+        .heartbeat_ms = store->heartbeat_ms,
+        .flush_ms = store->checkpoint_interval_ms,
+        .clock = keeper->clock,
+        .log = &keeper->log,
+        .seed = random_next(&keeper->random)});
 }
 
 static void init_wake(struct keeper *keeper)

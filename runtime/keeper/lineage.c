@@ -6,8 +6,29 @@
 #include "base/bytes.h"
 #include "base/json_write.h"
 #include "base/mem.h"
+#include "poller/trigger_config.h"
 
 #define PARENTS_LIMIT 4096 // two ids of at most 128 characters
+
+struct lineage_start lineage_start_of(const struct trigger_config *trigger,
+                                      int64_t wall_ms)
+{
+    switch ((enum trigger_start)trigger->starting_position) {
+    case TRIGGER_START_LATEST:
+        // DynamoDB knows no times: its shard's first reader asks for LATEST.
+        return (struct lineage_start){
+            trigger->source.type == SOURCE_TYPE_DYNAMODB ? "LATEST"
+                                                         : "AT_TIMESTAMP",
+            wall_ms};
+    case TRIGGER_START_AT_TIMESTAMP:
+        return (struct lineage_start){"AT_TIMESTAMP",
+                                      trigger->starting_position_timestamp_ms};
+    case TRIGGER_START_NONE:
+    case TRIGGER_START_TRIM_HORIZON:
+        break;
+    }
+    return (struct lineage_start){"TRIM_HORIZON", 0};
+}
 
 static bool is(const char *a, const char *b)
 {

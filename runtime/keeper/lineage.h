@@ -19,10 +19,18 @@
 #include "source/stream.h"
 #include "store/store.h"
 
+struct trigger_config;
+
 struct lineage_start {      // of the first listing
     const char *checkpoint; // TRIM_HORIZON, LATEST, AT_TIMESTAMP; static
     int64_t timestamp_ms;
 };
+
+/* What the trigger's starting position means at wall_ms: LATEST is what it
+ * means now, for a worker that takes over before the first checkpoint must not
+ * mean something later by it. */
+struct lineage_start lineage_start_of(const struct trigger_config *trigger,
+                                      int64_t wall_ms);
 
 struct lineage {
     struct lease_new *leases; // owned; shards are borrowed from the listing

@@ -56,16 +56,51 @@ static void put_member(struct buffer *out, struct bytes name, struct bytes text)
 #define PUT(out_, literal_) \
     buffer_append((out_), (literal_), sizeof(literal_) - 1)
 
+// The system attributes in the order of Lambda's events (lambda-esm.md section
+// 2.1), whatever a server's; others follow in the server's.
+static const struct bytes attribute_names[] = {
+    BYTES("ApproximateReceiveCount"), BYTES("AWSTraceHeader"),
+    BYTES("SentTimestamp"),           BYTES("SequenceNumber"),
+    BYTES("MessageGroupId"),          BYTES("SenderId"),
+    BYTES("MessageDeduplicationId"),  BYTES("ApproximateFirstReceiveTimestamp"),
+};
+
+#define ATTRIBUTE_NAMES (sizeof(attribute_names) / sizeof(attribute_names[0]))
+
+// Its place in that order; ATTRIBUTE_NAMES: it has none.
+static size_t attribute_rank(struct bytes name)
+{
+    size_t rank = 0;
+
+    while (rank < ATTRIBUTE_NAMES && !bytes_equal(attribute_names[rank], name))
+        rank++;
+    return rank;
+}
+
+// The separator of a list's members: none before the first.
+static void put_comma(struct buffer *out, bool *is_first)
+{
+    if (!*is_first)
+        buffer_append_char(out, ',');
+    *is_first = false;
+}
+
 static void put_attributes(struct buffer *out, const struct record *record)
 {
+    bool is_first = true;
+
     PUT(out, ",\"attributes\":{");
-    for (size_t i = 0; i < record->attribute_count; i++) {
-        if (i)
-            buffer_append_char(out, ',');
-        put_text(out, record->attributes[i].name);
-        buffer_append_char(out, ':');
-        put_text(out, record->attributes[i].value);
-    }
+    for (size_t rank = 0; rank <= ATTRIBUTE_NAMES; rank++)
+        for (size_t i = 0; i < record->attribute_count; i++) {
+            const struct record_attribute *one = &record->attributes[i];
+
+            if (attribute_rank(one->name) != rank)
+                continue;
+            put_comma(out, &is_first);
+            put_text(out, one->name);
+            buffer_append_char(out, ':');
+            put_text(out, one->value);
+        }
     buffer_append_char(out, '}');
 }
 

@@ -6,10 +6,14 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "case_settings.h"
+#include "case_shape.h"
 #include "case_world.h"
 #include "poller/pipeline.h"
 #include "settings_file.h"
+#include "supervisor/metrics.h"
 #include "test.h"
 
 static const char *text_of(const json_t *object, const char *key)
@@ -219,7 +223,7 @@ static void check_counts(const struct case_world *world, const json_t *expect)
     const char *name;
     json_t *value;
 
-    pipeline_counts(world->pipeline, &counts);
+    case_world_counts(world, &counts);
     json_object_foreach((json_t *)(uintptr_t)wanted, name,
                         value) if (count_of(&counts, name) !=
                                    (uint64_t)json_integer_value(value))
@@ -227,9 +231,153 @@ static void check_counts(const struct case_world *world, const json_t *expect)
                  (unsigned long long)count_of(&counts, name));
 }
 
+/* A number, or [least, most], of a metric by AWS's name. */
+static void check_metric(const struct poller_stats *stats, const char *name,
+                         const json_t *wanted)
+{
+    json_int_t least = json_integer_value(wanted), most = least, seen = 0;
+    bool is_known = false;
+
+    (void)json_unpack((json_t *)(uintptr_t)wanted, "[I, I]", &least, &most);
+    for (const struct metric *metric = metrics; metric->name; metric++) {
+        const char *at = (const char *)stats + metric->offset;
+
+        if (!metric->aws_name || strcmp(metric->aws_name, name) != 0)
+            continue;
+        is_known = true;
+        seen += metric->value == METRIC_COUNT
+                    ? (json_int_t) * (const uint64_t *)(const void *)at
+                    : *(const int64_t *)(const void *)at;
+    }
+    if (!is_known || seen < least || seen > most)
+        fail_msg("metric %s is %lld", name, (long long)seen);
+}
+
+static void check_metrics(const struct case_world *world, const json_t *expect)
+{
+    const json_t *wanted = json_object_get(expect, "metrics");
+    struct poller_stats stats = {0};
+    const char *name;
+    json_t *value;
+
+    case_world_counts(world, &stats.counts);
+    for (size_t i = 0; world->is_queue && i < world->count; i++)
+        stats.records_deleted += world->messages[i].state == CASE_GONE;
+    json_object_foreach((json_t *)(uintptr_t)wanted, name, value)
+        check_metric(&stats, name, value);
+}
+
+static void check_at_once(const struct case_world *world, const json_t *expect)
+{
+    json_int_t least = 0, most = CASE_RUNNING;
+
+    (void)json_unpack((json_t *)(uintptr_t)expect, "{s:[I, I]}", "at_once",
+                      &least, &most);
+    if (world->most_running < (size_t)least ||
+        world->most_running > (size_t)most)
+        fail_msg("%zu calls at once", world->most_running);
+}
+
+/* Where the message is first called, among all records that are. */
+static size_t first_call_of(const struct case_world *world, const char *name)
+{
+    json_t *call;
+    size_t i;
+
+    json_array_foreach(world->invocations, i, call)
+    {
+        const char *names = text_of(call, "records");
+        const char *at = strstr(names, name);
+
+        if (is_named(names, name))
+            return i << 16 | (size_t)(at - names);
+    }
+    return SIZE_MAX;
+}
+
+/* The records of each key are first called in their order. */
+static void check_keys(const struct case_world *world)
+{
+    for (size_t a = 0; a < world->count; a++)
+        for (size_t b = a + 1; b < world->count; b++) {
+            const struct case_message *one = &world->messages[a];
+            const struct case_message *other = &world->messages[b];
+            size_t later = first_call_of(world, other->name);
+
+            if (*one->key && !strcmp(one->key, other->key) &&
+                later != SIZE_MAX && first_call_of(world, one->name) > later &&
+                first_call_of(world, one->name) != SIZE_MAX)
+                fail_msg("%s before %s", other->name, one->name);
+        }
+}
+
+static json_t *utc(int64_t ms, size_t size)
+{
+    char text[25];
+
+    clock_format_utc(ms, text);
+    if (size < 24)
+        memcpy(text + size - 1, "Z", 2);
+    return json_string(text);
+}
+
+/* What a word of a document means in this world. */
+static json_t *word(const void *context, const char *name, const char *argument)
+{
+    const struct case_world *world = context;
+    const struct case_message *message = case_world_find(world, argument);
+    const struct case_shard *shard = world->shards;
+
+    if (!strcmp(name, "arn"))
+        return json_string(shard->origin.arn);
+    if (!strcmp(name, "region"))
+        return json_string(shard->origin.region);
+    if (!strcmp(name, "role"))
+        return json_string(shard->origin.identity);
+    if (!strcmp(name, "function"))
+        return json_string("arn:aws:lambda:us-east-1:000000000000:function:t");
+    if (!strcmp(name, "arrives"))
+        return utc(CASE_ARRIVES_MS + atoll(argument), 20);
+    if (!strcmp(name, "shard")) {
+        for (size_t i = 0; *argument && i < world->shard_count; i++)
+            if (!strcmp(world->shards[i].name, argument))
+                shard = &world->shards[i];
+        return json_string(shard->id);
+    }
+    if (!message)
+        return NULL;
+    if (!strcmp(name, "id"))
+        return json_string(message->id);
+    if (!strcmp(name, "epoch"))
+        return json_real((double)message->arrived_at_ms / 1000);
+    if (!strcmp(name, "ms"))
+        return utc(message->arrived_at_ms, 24);
+    return strcmp(name, "seconds") ? NULL : utc(message->arrived_at_ms, 20);
+}
+
+static void check_documents(const struct case_world *world, const char *what,
+                            const json_t *shapes, const json_t *texts)
+{
+    const struct case_words words = {word, world};
+    json_t *shape;
+    size_t i;
+
+    json_array_foreach(shapes, i, shape)
+    {
+        const json_t *text = json_array_get(texts, i);
+        AUTO_FREE char *difference = case_shape_difference(
+            shape,
+            (struct bytes){json_string_value(text), json_string_length(text)},
+            &words);
+
+        if (difference)
+            fail_msg("%s[%zu]: %s", what, i, difference);
+    }
+}
+
 static void check_refusal(const json_t *spec, const char *rule)
 {
-    AUTO_FREE char *text = case_settings_text(spec);
+    AUTO_FREE char *text = case_settings_text(spec, 1);
     struct settings_file *file = settings_file_create(text);
     struct settings *settings = settings_file_load(file);
     AUTO_FREE char *told = settings_file_told(file);
@@ -254,6 +402,13 @@ static void check_run(const json_t *spec)
     check_checkpoints(&world, expect);
     check_again(&world, expect);
     check_counts(&world, expect);
+    check_metrics(&world, expect);
+    check_at_once(&world, expect);
+    check_keys(&world);
+    check_documents(&world, "events", json_object_get(expect, "events"),
+                    world.events);
+    check_documents(&world, "documents", json_object_get(expect, "documents"),
+                    world.documents);
     case_world_finish(&world);
 }
 

@@ -144,6 +144,18 @@ static enum outcome_kind kind_of(const json_t *result)
     return OUTCOME_UNSTARTED;
 }
 
+/* {"s":"..."} of so many bytes. */
+static void set_large_state(size_t size, struct outcome *outcome)
+{
+    static const char head[] = "{\"s\":\"", tail[] = "\"}";
+
+    outcome->has_state = true;
+    buffer_append_text(&outcome->state, head);
+    for (size_t i = strlen(head) + strlen(tail); i < size; i++)
+        buffer_append_char(&outcome->state, 's');
+    buffer_append_text(&outcome->state, tail);
+}
+
 static void set_state(const json_t *state, struct outcome *outcome)
 {
     char *text = json_dumps(state, JSON_COMPACT);
@@ -160,6 +172,7 @@ void case_result_apply(const struct case_world *world, const json_t *result,
     const json_t *index = json_object_get(result, "marks_index");
     const json_t *bytes = json_object_get(result, "responds_bytes");
     const json_t *state = json_object_get(result, "state");
+    const json_t *size = json_object_get(result, "state_size");
     const char *text = text_of(result, "responds_text");
 
     outcome->kind = kind_of(result);
@@ -171,6 +184,8 @@ void case_result_apply(const struct case_world *world, const json_t *result,
         respond(outcome, text);
     if (state)
         set_state(state, outcome);
+    if (size)
+        set_large_state((size_t)json_integer_value(size), outcome);
     mark_all(world, json_object_get(result, "marks"), batch, outcome);
     if (index) {
         outcome->invalid_report = true;

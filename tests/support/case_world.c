@@ -1,19 +1,28 @@
 #include "case_world.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/mem.h"
+#include "case_answer.h"
+#include "case_leases.h"
 #include "case_outcome.h"
+#include "case_settings.h"
+#include "destination/failure_report.h"
+#include "destination/on_failure.h"
 #include "filter/filter.h"
 #include "handler/handler.h"
 #include "poller/pipeline.h"
 #include "poller/response.h"
 #include "poller/trigger_pipeline.h"
 #include "record/event.h"
+#include "record/sequence.h"
 #include "settings_file.h"
+#include "source/stream.h"
 #include "test.h"
 
 #define STEPS 100000
@@ -23,136 +32,22 @@ static const char *text_of(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
-/* ---- the source's lines of the file, by kind ------------------------------
- */
-
-static const struct kind {
-    const char *name, *source;
-    bool is_queue, is_fifo;
-    struct record_origin origin;
-} kinds[] = {
-    {"sqs",
-     "sqs: {queue: q}",
-     true,
-     false,
-     {RECORD_SQS, "arn:aws:sqs:us-east-1:000000000000:q", "us-east-1", NULL,
-      NULL}},
-    {"fifo",
-     "sqs: {queue: q.fifo}",
-     true,
-     true,
-     {RECORD_SQS, "arn:aws:sqs:us-east-1:000000000000:q.fifo", "us-east-1",
-      NULL, NULL}},
-    {"kinesis",
-     "kinesis: {stream: s}",
-     false,
-     false,
-     {RECORD_KINESIS, "arn:aws:kinesis:us-east-1:000000000000:stream/s",
-      "us-east-1", "shardId-000000000000",
-      "arn:aws:iam::000000000000:role/pollard"}},
-    {"dynamodb",
-     "arn: \"arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/"
-     "2026-01-01T00:00:00.000\"",
-     false,
-     false,
-     {RECORD_DYNAMODB,
-      "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/"
-      "2026-01-01T00:00:00.000",
-      "us-east-1", "shardId-00000001700000000000-00000000", NULL}},
-};
-
-static const struct kind *kind_of(const json_t *spec)
+static json_int_t number_of(const json_t *object, const char *key)
 {
-    const char *name = text_of(spec, "source");
-
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        if (name && !strcmp(kinds[i].name, name))
-            return &kinds[i];
-    fail_msg("%s: no source \"%s\"", text_of(spec, "name"), name);
-    return NULL;
+    return json_integer_value(json_object_get(object, key));
 }
 
-/* JSON is YAML, so the case's settings go into the file as they are. */
-static void put_settings(const json_t *settings, struct buffer *text)
+int64_t case_world_wall_ms(const struct case_world *world)
 {
-    const char *key;
-    json_t *value;
-
-    json_object_foreach((json_t *)(uintptr_t)settings, key, value)
-    {
-        char *written = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-
-        buffer_printf(text, "    %s: %s\n", key, written);
-        free(written);
-    }
+    return world->now_ms - CASE_START_MS + CASE_WALL_MS;
 }
 
-static char *with_destination(char *text)
-{
-    static const char mark[] = "$failed";
-    char *at = strstr(text, mark), *made;
-
-    if (!at)
-        return text;
-    made = mem_printf("%.*sarn:aws:sqs:us-east-1:000000000000:failed%s",
-                      (int)(at - text), text, at + strlen(mark));
-    free(text);
-    return made;
-}
-
-/* A handler in place, or the name that the case gives it. */
-static void put_handler(const json_t *spec, struct buffer *text)
-{
-    const char *timeout = text_of(spec, "handler_timeout");
-    const char *name = text_of(spec, "handler_name");
-
-    if (name)
-        buffer_printf(text, "    handler: %s\n", name);
-    else
-        buffer_printf(text, "    handler: {library: a.so, timeout: %s}\n",
-                      timeout ? timeout : "1s");
-}
-
-/* The kind's, or what the case gives: "" is none. */
-static void put_source(const json_t *spec, const struct kind *kind,
-                       struct buffer *text)
-{
-    const char *given = text_of(spec, "source_text");
-
-    if (!given || *given)
-        buffer_printf(text, "    source: {%s}\n", given ? given : kind->source);
-}
-
-static bool is_set(const json_t *spec, const char *key)
-{
-    return json_is_true(json_object_get(spec, key));
-}
-
-char *case_settings_text(const json_t *spec)
-{
-    const struct kind *kind = kind_of(spec);
-    const json_t *settings = json_object_get(spec, "settings");
-    struct buffer text;
-
-    buffer_init(&text, 1 << 20);
-    buffer_append_text(&text, "version: 1\ntriggers:\n  t:\n");
-    put_source(spec, kind, &text);
-    put_handler(spec, &text);
-    if (!kind->is_queue && !is_set(spec, "no_start") &&
-        !json_object_get(settings, "starting_position"))
-        buffer_append_text(&text, "    starting_position: TRIM_HORIZON\n");
-    put_settings(settings, &text);
-    assert_true(buffer_ok(&text));
-    return with_destination(buffer_detach(&text));
-}
-
-/* ---- records --------------------------------------------------------------
- */
+// ---- Records ----
 
 static char *data_of(const json_t *spec, const char *name, size_t *size)
 {
     const json_t *data = json_object_get(spec, "data");
-    size_t wanted = (size_t)json_integer_value(json_object_get(spec, "size"));
+    size_t wanted = (size_t)number_of(spec, "size");
     const char *text = json_is_string(data) ? json_string_value(data) : name;
     char *made = data && !json_is_string(data)
                      ? json_dumps(data, JSON_ENCODE_ANY | JSON_COMPACT)
@@ -177,25 +72,58 @@ static char *id_of(const struct case_world *world, const char *name,
                            : mem_printf("%zu", index + 8);
 }
 
+static const char *key_of(const struct case_world *world, const json_t *spec,
+                          const char *name)
+{
+    const char *key = text_of(spec, "key");
+
+    if (key)
+        return key;
+    if (world->is_fifo)
+        return "g";
+    return world->is_queue ? "" : name;
+}
+
+static size_t shard_of(const struct case_world *world, const json_t *spec)
+{
+    const char *name = text_of(spec, "shard");
+
+    for (size_t i = 0; name && i < world->shard_count; i++)
+        if (!strcmp(world->shards[i].name, name))
+            return i;
+    assert_null(name);
+    return 0;
+}
+
+/* What the server says; DynamoDB in whole seconds. */
+static int64_t arrived_ms(const struct case_world *world, const json_t *spec)
+{
+    const json_t *arrives = json_object_get(spec, "arrives");
+    int64_t ms =
+        arrives ? CASE_ARRIVES_MS + json_integer_value(arrives)
+                : CASE_WALL_MS + number_of(spec, "at") - number_of(spec, "age");
+
+    if (world->shards[0].origin.kind == RECORD_DYNAMODB)
+        ms -= ms % 1000;
+    return ms;
+}
+
 static void add_message(struct case_world *world, const json_t *spec)
 {
     struct case_message *message = &world->messages[world->count];
-    const char *key = text_of(spec, "key"), *event = text_of(spec, "event");
     const char *name =
         json_is_string(spec) ? json_string_value(spec) : text_of(spec, "name");
 
     assert_non_null(name);
     *message = (struct case_message){
+        .spec = spec,
         .name = name,
-        .key = key               ? key
-               : world->is_fifo  ? "g"
-               : world->is_queue ? ""
-                                 : name,
+        .key = key_of(world, spec, name),
         .id = id_of(world, name, world->count),
-        .creation = mem_strdup(event ? event : "INSERT"),
-        .age_ms = json_integer_value(json_object_get(spec, "age")),
-        .arrives_ms =
-            CASE_START_MS + json_integer_value(json_object_get(spec, "at")),
+        .shard = shard_of(world, spec),
+        .life = number_of(spec, "life") == 2 ? 2 : 1,
+        .comes_ms = CASE_START_MS + number_of(spec, "at"),
+        .arrived_at_ms = arrived_ms(world, spec),
     };
     message->data = data_of(spec, name, &message->data_size);
     world->count++;
@@ -220,47 +148,15 @@ static struct case_message *message_of(const struct case_world *world,
     return NULL;
 }
 
-static int64_t wall_ms(int64_t ms)
-{
-    return ms - CASE_START_MS + CASE_WALL_MS;
-}
-
-static struct record *make_record(const struct case_world *world,
-                                  const struct case_message *message)
-{
-    const struct kind *kind = kind_of(world->spec);
-    struct buffer body;
-    struct record *record;
-
-    buffer_init(&body, 16);
-    buffer_append(&body, "", 1);
-    record = &chunk_create(&body, 1)->records[0];
-    record->origin = &kind->origin;
-    record->id = bytes_of(message->id);
-    record->key = bytes_of(message->key);
-    record->data = (struct bytes){message->data, message->data_size};
-    record->arrived_at_ms = wall_ms(message->arrives_ms) - message->age_ms;
-    record->received_ms = world->now_ms;
-    record->visible_ms = world->is_queue ? message->visible_ms : CLOCK_NEVER;
-    record->receive_count = world->is_queue ? message->receive_count : 1;
-    if (kind->origin.kind == RECORD_DYNAMODB) {
-        record->event_name = bytes_of(message->creation);
-        record->event_version = BYTES("1.1");
-    }
-    record->event_size = (uint32_t)event_record_size(record);
-    return record;
-}
-
-/* ---- the source: what arrives, and what becomes of it ----------------------
- */
+// ---- The source: what arrives, and what becomes of it ----
 
 static void show_again(struct case_world *world)
 {
     for (size_t i = 0; i < world->count; i++) {
         struct case_message *message = &world->messages[i];
 
-        if (message->state == CASE_COMING &&
-            message->arrives_ms <= world->now_ms)
+        if (message->state == CASE_COMING && message->life <= world->life &&
+            message->comes_ms <= world->now_ms)
             message->state = CASE_VISIBLE;
         if (message->state == CASE_HIDDEN &&
             message->visible_ms <= world->now_ms)
@@ -285,7 +181,8 @@ static void hand_over(struct case_world *world, struct case_message *message)
     message->state = CASE_HIDDEN;
     message->receive_count++;
     message->visible_ms = world->now_ms + world->visibility_ms;
-    pipeline_add(world->pipeline, make_record(world, message), world->now_ms);
+    pipeline_add(world->shards[message->shard].pipeline,
+                 case_answer_record(world, message), world->now_ms);
 }
 
 static bool receive_queue(struct case_world *world, size_t room)
@@ -305,26 +202,44 @@ static bool receive_queue(struct case_world *world, size_t room)
     return any;
 }
 
-static bool receive_shard(struct case_world *world, size_t room)
+/* The shard's next message, or NULL; its index is left in shard->next. */
+static struct case_message *next_of(const struct case_world *world,
+                                    struct case_shard *shard)
 {
+    size_t index = (size_t)(shard - world->shards);
+
+    while (shard->next < world->count &&
+           world->messages[shard->next].shard != index)
+        shard->next++;
+    return shard->next < world->count ? &world->messages[shard->next] : NULL;
+}
+
+static bool receive_shard(struct case_world *world, struct case_shard *shard)
+{
+    size_t room = pipeline_room(shard->pipeline);
+    struct case_message *message;
     bool any = false;
 
-    for (; room > 0 && world->next < world->count; room--, world->next++) {
-        if (world->messages[world->next].state != CASE_VISIBLE)
+    for (; room > 0; room--, shard->next++) {
+        message = next_of(world, shard);
+        if (!message || message->state != CASE_VISIBLE)
             break;
         any = true;
-        hand_over(world, &world->messages[world->next]);
+        hand_over(world, message);
+    }
+    if (shard->closes && !shard->has_ended && !next_of(world, shard)) {
+        shard->has_ended = any = true;
+        pipeline_end_of_shard(shard->pipeline, world->now_ms);
     }
     return any;
 }
 
-static bool receive(struct case_world *world)
+static bool receive(struct case_world *world, struct case_shard *shard)
 {
-    size_t room = pipeline_room(world->pipeline);
-
     show_again(world);
-    return world->is_queue ? receive_queue(world, room)
-                           : receive_shard(world, room);
+    return world->is_queue
+               ? receive_queue(world, pipeline_room(shard->pipeline))
+               : receive_shard(world, shard);
 }
 
 /* [name, from, to): hidden for so long from now. */
@@ -360,18 +275,17 @@ static void carry_out(struct case_world *world,
     record_release(settlement->record);
 }
 
-static bool settle(struct case_world *world)
+static bool settle(struct case_world *world, struct case_shard *shard)
 {
     struct settlement settlement;
     bool any = false;
 
-    for (; pipeline_next_settlement(world->pipeline, &settlement); any = true)
+    for (; pipeline_next_settlement(shard->pipeline, &settlement); any = true)
         carry_out(world, &settlement);
     return any;
 }
 
-/* ---- what is told ----------------------------------------------------------
- */
+// ---- What is told ----
 
 static json_t *names_of(const struct case_world *world,
                         const struct batch *batch)
@@ -400,7 +314,7 @@ static json_t *receives_of(const struct batch *batch)
 
 static json_t *offset_of(int64_t wall)
 {
-    return json_integer(wall - CASE_WALL_MS);
+    return json_integer(wall - CASE_ARRIVES_MS);
 }
 
 static void tell_window(const struct event_window *window, json_t *told)
@@ -416,6 +330,23 @@ static void tell_window(const struct event_window *window, json_t *told)
                         json_boolean(window->is_terminated_early));
 }
 
+static void tell_event(struct case_world *world, const struct batch *batch)
+{
+    const struct record *const *records =
+        (const struct record *const *)batch->records;
+    struct buffer text;
+
+    buffer_init(&text, 2 * EVENT_LIMIT);
+    if (batch->window)
+        event_write_window(&text, records, batch->count, batch->window);
+    else
+        event_write(&text, records, batch->count);
+    assert_true(buffer_ok(&text));
+    assert_true(text.size <= EVENT_LIMIT || batch->count == 1);
+    json_array_append_new(world->events, json_stringn(text.data, text.size));
+    buffer_finish(&text);
+}
+
 static void tell_call(struct case_world *world, const struct batch *batch)
 {
     json_t *told = json_pack(
@@ -426,15 +357,18 @@ static void tell_call(struct case_world *world, const struct batch *batch)
     if (batch->window)
         tell_window(batch->window, told);
     json_array_append_new(world->invocations, told);
+    tell_event(world, batch);
 }
 
-static bool tell_checkpoint(struct case_world *world)
+static bool tell_checkpoint(struct case_world *world, struct case_shard *shard)
 {
     struct pipeline_checkpoint checkpoint;
     const char *name;
 
-    if (!pipeline_checkpoint(world->pipeline, &checkpoint))
+    if (!pipeline_checkpoint(shard->pipeline, &checkpoint))
         return false;
+    if (world->leases)
+        case_leases_checkpoint(world->leases, shard, &checkpoint);
     if (!checkpoint.sequence.size)
         return true;
     name = message_of(world, checkpoint.sequence)->name;
@@ -442,45 +376,74 @@ static bool tell_checkpoint(struct case_world *world)
     return true;
 }
 
-static const char *condition_of(const struct discard *discard)
+static enum failure_condition condition_of(const struct discard *discard)
 {
     switch (discard->condition) {
     case DISCARD_ATTEMPTS:
-        return "RetryAttemptsExhausted";
+        return FAILURE_RETRY_ATTEMPTS_EXHAUSTED;
     case DISCARD_AGE:
-        return "RecordAgeExceeded";
+        return FAILURE_RECORD_AGE_EXCEEDED;
     case DISCARD_FILTERED:
-        return "Filtered";
+        break;
     }
-    return NULL;
+    return FAILURE_FILTERED;
 }
 
-static bool discard(struct case_world *world)
+/* The report, as a queue would get it. */
+static void tell_document(struct case_world *world,
+                          const struct discard *discard)
 {
-    struct discard *discard = pipeline_next_discard(world->pipeline);
+    struct failure failure = {
+        .condition = condition_of(discard),
+        .invoke_count = discard->invoke_count,
+        .is_unhandled = discard->is_unhandled,
+        .failed_wall_ms = discard->discarded_at_ms,
+        .records = discard->batch->records,
+        .count = discard->batch->count,
+        .window = discard->batch->window,
+    };
+    struct buffer text;
+
+    if (world->is_queue)
+        return;
+    buffer_init(&text, FAILURE_REPORT_LIMIT);
+    failure_report_write(
+        &text, &(struct failure_report){
+                   .failure = &failure,
+                   .function = world->settings->triggers[0].name,
+                   .request_id = "316aa6d0-8154-4a5e-9af7-85d5f4a6bc81"});
+    json_array_append_new(world->documents, json_stringn(text.data, text.size));
+    buffer_finish(&text);
+}
+
+static bool discard(struct case_world *world, struct case_shard *shard)
+{
+    struct discard *discard = pipeline_next_discard(shard->pipeline);
+    const char *condition;
     json_t *told;
 
     if (!discard)
         return false;
-    told = json_pack("{s:s, s:o, s:i, s:I}", "condition", condition_of(discard),
-                     "records", names_of(world, discard->batch), "invoke_count",
+    condition = failure_condition_name(condition_of(discard));
+    told = json_pack("{s:s, s:o, s:i, s:I}", "condition", condition, "records",
+                     names_of(world, discard->batch), "invoke_count",
                      (int)discard->invoke_count, "at",
                      (json_int_t)(world->now_ms - CASE_START_MS));
     json_object_set_new(told, "error",
                         discard->is_unhandled ? json_string("Unhandled")
                                               : json_null());
     json_array_append_new(world->reports, told);
-    pipeline_discarded(world->pipeline, discard, world->has_destination,
+    tell_document(world, discard);
+    pipeline_discarded(shard->pipeline, discard, world->has_destination,
                        world->now_ms);
     return true;
 }
 
-/* ---- the handler -----------------------------------------------------------
- */
+// ---- The handler ----
 
-static bool start(struct case_world *world)
+static bool start(struct case_world *world, struct case_shard *shard)
 {
-    struct batch *batch = pipeline_next_batch(world->pipeline, world->now_ms);
+    struct batch *batch = pipeline_next_batch(shard->pipeline, world->now_ms);
     struct case_call *call;
 
     if (!batch)
@@ -488,9 +451,11 @@ static bool start(struct case_world *world)
     assert_true(world->running_count < CASE_RUNNING);
     tell_call(world, batch);
     call = &world->running[world->running_count++];
-    *call = (struct case_call){.batch = batch,
-                               .result = case_result_of(world, batch)};
+    *call = (struct case_call){
+        .batch = batch, .shard = shard, .result = case_result_of(world, batch)};
     call->ends_ms = world->now_ms + case_result_takes_ms(call->result);
+    if (world->most_running < world->running_count)
+        world->most_running = world->running_count;
     return true;
 }
 
@@ -503,21 +468,21 @@ static void end_call(struct case_world *world, const struct case_call *call)
     outcome.kind = OUTCOME_DONE;
     if (call->result)
         case_result_apply(world, call->result, call->batch, &outcome);
-    pipeline_finish(world->pipeline, call->batch, &outcome, world->now_ms,
+    pipeline_finish(call->shard->pipeline, call->batch, &outcome, world->now_ms,
                     &verdict);
-    (void)tell_checkpoint(world);
+    (void)tell_checkpoint(world, call->shard);
     if (verdict.why[0])
         json_array_append_new(world->told, json_string(verdict.why));
     response_verdict_finish(&verdict);
     outcome_finish(&outcome);
 }
 
-static bool end_calls(struct case_world *world)
+static bool end_calls(struct case_world *world, struct case_shard *shard)
 {
     for (size_t i = 0; i < world->running_count; i++) {
         struct case_call call = world->running[i];
 
-        if (call.ends_ms > world->now_ms)
+        if (call.ends_ms > world->now_ms || call.shard != shard)
             continue;
         memmove(&world->running[i], &world->running[i + 1],
                 (--world->running_count - i) * sizeof(call));
@@ -527,19 +492,29 @@ static bool end_calls(struct case_world *world)
     return false;
 }
 
-/* ---- time ------------------------------------------------------------------
- */
+// ---- Time ----
 
 /* One round as the poller's loop does it, the checkpoint told after each step,
  * so that none of its moves is missed. */
-static bool go_round(struct case_world *world)
+static bool go_round_shard(struct case_world *world, struct case_shard *shard)
 {
-    static bool (*const steps[])(struct case_world * world) = {
+    static bool (*const steps[])(struct case_world * world,
+                                 struct case_shard * shard) = {
         end_calls, start, discard, tell_checkpoint, settle, receive};
     bool any = false;
 
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
-        any |= steps[i](world);
+        any |= steps[i](world, shard);
+    return any;
+}
+
+static bool go_round(struct case_world *world)
+{
+    bool any = world->leases && case_leases_tend(world->leases, world);
+
+    for (size_t i = 0; i < world->shard_count; i++)
+        if (world->shards[i].pipeline)
+            any |= go_round_shard(world, &world->shards[i]);
     return any;
 }
 
@@ -556,32 +531,57 @@ static void settle_down(struct case_world *world)
 
 static int64_t next_ms(const struct case_world *world)
 {
-    int64_t next = pipeline_deadline_ms(world->pipeline);
+    int64_t next = CLOCK_NEVER;
 
+    if (world->leases)
+        next = case_leases_due_ms(world->leases);
+    for (size_t i = 0; i < world->shard_count; i++)
+        if (world->shards[i].pipeline)
+            next = clock_earlier(
+                next, pipeline_deadline_ms(world->shards[i].pipeline));
     for (size_t i = 0; i < world->running_count; i++)
         next = clock_earlier(next, world->running[i].ends_ms);
     for (size_t i = 0; i < world->count; i++) {
         const struct case_message *message = &world->messages[i];
 
-        if (message->state == CASE_COMING)
-            next = clock_earlier(next, message->arrives_ms);
+        if (message->state == CASE_COMING && message->life <= world->life)
+            next = clock_earlier(next, message->comes_ms);
         if (message->state == CASE_HIDDEN && world->is_queue)
             next = clock_earlier(next, message->visible_ms);
     }
     return next > world->now_ms ? next : world->now_ms + 1;
 }
 
-static bool is_over(const struct case_world *world)
+bool case_world_is_through(const struct case_world *world,
+                           const struct case_shard *shard)
 {
-    for (size_t i = 0; i < world->count; i++)
-        if (world->messages[i].state == CASE_COMING ||
-            (world->messages[i].state != CASE_GONE && world->is_queue))
+    size_t index = (size_t)(shard - world->shards);
+
+    for (size_t i = shard->next; i < world->count; i++)
+        if (world->messages[i].shard == index &&
+            world->messages[i].life <= world->life)
             return false;
-    return pipeline_is_idle(world->pipeline) &&
-           pipeline_deadline_ms(world->pipeline) == CLOCK_NEVER;
+    return pipeline_is_idle(shard->pipeline) &&
+           (shard->has_ended || !shard->closes) &&
+           pipeline_deadline_ms(shard->pipeline) == CLOCK_NEVER;
 }
 
-void case_world_run(struct case_world *world)
+static bool is_over(const struct case_world *world)
+{
+    for (size_t i = 0; i < world->count; i++) {
+        const struct case_message *message = &world->messages[i];
+
+        if (message->life <= world->life &&
+            (message->state == CASE_COMING ||
+             (message->state != CASE_GONE && world->is_queue)))
+            return false;
+    }
+    if (world->leases)
+        return case_leases_are_through(world->leases, world);
+    return case_world_is_through(world, &world->shards[0]) || world->is_queue;
+}
+
+static void run_life(struct case_world *world)
 {
     json_int_t until = CASE_UNTIL_MS;
 
@@ -599,31 +599,156 @@ void case_world_run(struct case_world *world)
              (long long)(world->now_ms - CASE_START_MS));
 }
 
-/* ---- set up, take down -----------------------------------------------------
- */
+// ---- Set up, take down ----
 
-static void open_pipeline(struct case_world *world)
+static void open_settings(struct case_world *world)
+{
+    AUTO_FREE char *text = case_settings_text(world->spec, world->life);
+    const struct trigger_config *trigger;
+    struct error err = {0};
+
+    world->file = settings_file_create(text);
+    world->settings = settings_file_load_good(world->file);
+    trigger = &world->settings->triggers[0];
+    world->filter = filter_create(&trigger->filter_criteria,
+                                  world->shards[0].origin.kind, &err);
+    assert_ok(world->filter, &err);
+    world->has_destination = trigger->destination_config.on_failure.destination;
+}
+
+static void close_settings(struct case_world *world)
+{
+    filter_destroy(world->filter);
+    settings_destroy(world->settings);
+    settings_file_destroy(world->file);
+}
+
+/* The first message that the server would give from there. */
+static bool is_from(const struct case_world *world,
+                    const struct case_message *message,
+                    const struct stream_start *start)
+{
+    switch (start->position) {
+    case STREAM_TRIM_HORIZON:
+        break;
+    case STREAM_LATEST:
+        return message->life == world->life &&
+               message->comes_ms > world->now_ms;
+    case STREAM_AT_TIMESTAMP:
+        return message->arrived_at_ms >= start->timestamp_ms;
+    case STREAM_AFTER_SEQUENCE_NUMBER:
+        return sequence_compare(message->id, start->sequence_number) > 0;
+    }
+    return true;
+}
+
+void case_world_open(struct case_world *world, struct case_shard *shard,
+                     const struct stream_start *start, const char *window)
 {
     const struct trigger_config *trigger = &world->settings->triggers[0];
     struct pipeline_options options;
 
-    struct error err = {0};
-
-    world->filter = filter_create(&trigger->filter_criteria,
-                                  kind_of(world->spec)->origin.kind, &err);
-    assert_ok(world->filter, &err);
     trigger_pipeline_options(trigger, !world->is_queue, 7, &options);
     options.filter = world->filter;
-    world->has_destination = trigger->destination_config.on_failure.destination;
-    world->pipeline = pipeline_create(&options);
-    pipeline_set_wall(world->pipeline, CASE_WALL_MS - CASE_START_MS);
+    options.origin = &shard->origin;
+    options.window = window;
+    shard->pipeline = pipeline_create(&options);
+    shard->has_ended = false;
+    pipeline_set_wall(shard->pipeline, CASE_WALL_MS - CASE_START_MS);
+    shard->next = 0;
+    while (next_of(world, shard) &&
+           !is_from(world, next_of(world, shard), start))
+        shard->next++;
+}
+
+/* What still runs is given up, so that everything is released. */
+void case_world_close(struct case_world *world, struct case_shard *shard)
+{
+    struct pipeline_counts counts;
+
+    if (!shard->pipeline)
+        return;
+    pipeline_stop(shard->pipeline);
+    for (size_t i = 0; i < world->running_count; i++)
+        world->running[i].ends_ms = world->now_ms;
+    while (end_calls(world, shard) || discard(world, shard) ||
+           tell_checkpoint(world, shard) || settle(world, shard))
+        ;
+    pipeline_counts(shard->pipeline, &counts);
+    pipeline_counts_add(&shard->counts, &counts);
+    pipeline_destroy(shard->pipeline);
+    shard->pipeline = NULL;
+}
+
+void case_world_counts(const struct case_world *world,
+                       struct pipeline_counts *counts)
+{
+    *counts = (struct pipeline_counts){0};
+    for (size_t i = 0; i < world->shard_count; i++) {
+        struct pipeline_counts now;
+
+        pipeline_counts_add(counts, &world->shards[i].counts);
+        if (!world->shards[i].pipeline)
+            continue;
+        pipeline_counts(world->shards[i].pipeline, &now);
+        pipeline_counts_add(counts, &now);
+    }
+}
+
+static void add_shard(struct case_world *world, const json_t *spec)
+{
+    struct case_shard *shard = &world->shards[world->shard_count];
+
+    assert_true(world->shard_count < CASE_SHARDS);
+    shard->name = text_of(spec, "name");
+    shard->parent = text_of(spec, "parent");
+    shard->closes = json_is_true(json_object_get(spec, "closed"));
+    for (size_t i = 0; shard->parent && i < world->shard_count; i++)
+        if (!strcmp(world->shards[i].name, shard->parent))
+            world->shards[i].closes = true;
+    shard->origin = case_kind_of(world->spec)->origin;
+    (void)snprintf(shard->id, sizeof(shard->id), "shardId-%012zu",
+                   world->shard_count);
+    if (!world->is_queue)
+        shard->origin.shard = shard->id;
+    world->shard_count++;
+}
+
+static void add_shards(struct case_world *world)
+{
+    const json_t *shards = json_object_get(world->spec, "shards");
+    json_t *shard;
+    size_t i;
+
+    json_array_foreach(shards, i, shard) add_shard(world, shard);
+    if (!world->shard_count)
+        add_shard(world, NULL);
+}
+
+static bool needs_leases(const struct case_world *world)
+{
+    const json_t *spec = world->spec;
+
+    return world->shard_count > 1 || json_object_get(spec, "restart") ||
+           json_object_get(json_object_get(spec, "settings"),
+                           "starting_position");
+}
+
+static void begin(struct case_world *world)
+{
+    static const struct stream_start horizon = {STREAM_TRIM_HORIZON, 0, NULL};
+
+    open_settings(world);
+    if (world->leases)
+        case_leases_start(world->leases, world);
+    else
+        case_world_open(world, &world->shards[0], &horizon, NULL);
 }
 
 void case_world_init(struct case_world *world, const json_t *spec)
 {
     const json_t *records = json_object_get(spec, "records");
-    const struct kind *kind = kind_of(spec);
-    AUTO_FREE char *text = case_settings_text(spec);
+    const struct case_kind *kind = case_kind_of(spec);
     json_t *record;
     size_t i;
 
@@ -631,12 +756,11 @@ void case_world_init(struct case_world *world, const json_t *spec)
                                  .is_queue = kind->is_queue,
                                  .is_fifo = kind->is_fifo,
                                  .visibility_ms = 2000,
+                                 .life = 1,
                                  .now_ms = CASE_START_MS};
     if (json_object_get(spec, "visibility"))
-        world->visibility_ms =
-            json_integer_value(json_object_get(spec, "visibility"));
-    world->file = settings_file_create(text);
-    world->settings = settings_file_load_good(world->file);
+        world->visibility_ms = number_of(spec, "visibility");
+    add_shards(world);
     world->messages =
         mem_calloc(json_array_size(records) + 1, sizeof(*world->messages));
     json_array_foreach(records, i, record) add_message(world, record);
@@ -649,39 +773,62 @@ void case_world_init(struct case_world *world, const json_t *spec)
     world->again = json_array();
     world->returned = json_array();
     world->told = json_array();
-    open_pipeline(world);
+    world->events = json_array();
+    world->documents = json_array();
+    world->digest = digest_create();
+    sqs_collect_init(&world->collect);
+    if (!kind->is_queue && needs_leases(world))
+        world->leases = case_leases_create(world);
+    begin(world);
 }
 
-/* What still runs is given up, so that everything is released. */
-static void empty_pipeline(struct case_world *world)
+/* The worker stops; what comes then is there when the next one starts. */
+static void restart(struct case_world *world)
 {
-    pipeline_stop(world->pipeline);
-    while (world->running_count) {
-        world->running[0].ends_ms = world->now_ms;
-        (void)end_calls(world);
-    }
-    while (discard(world) || tell_checkpoint(world) || settle(world))
-        ;
+    if (world->leases)
+        case_leases_stop(world->leases, world);
+    close_settings(world);
+    world->life = 2;
+    for (size_t i = 0; i < world->count; i++)
+        if (world->messages[i].life == 2)
+            world->messages[i].comes_ms = world->now_ms;
+        else if (!world->is_queue)
+            world->messages[i].state = CASE_VISIBLE;
+    show_again(world);
+    world->now_ms++;
+    begin(world);
+}
+
+void case_world_run(struct case_world *world)
+{
+    run_life(world);
+    if (!json_object_get(world->spec, "restart"))
+        return;
+    restart(world);
+    run_life(world);
 }
 
 void case_world_finish(struct case_world *world)
 {
-    empty_pipeline(world);
-    pipeline_destroy(world->pipeline);
-    filter_destroy(world->filter);
+    if (world->leases)
+        case_leases_stop(world->leases, world);
+    case_world_close(world, &world->shards[0]);
+    case_leases_destroy(world->leases);
+    close_settings(world);
     for (size_t i = 0; i < world->count; i++) {
         free(world->messages[i].id);
         free(world->messages[i].data);
-        free(world->messages[i].creation);
     }
     free(world->messages);
     free(world->used);
+    digest_destroy(world->digest);
+    sqs_collect_finish(&world->collect);
     json_decref(world->invocations);
     json_decref(world->checkpoints);
     json_decref(world->reports);
     json_decref(world->again);
     json_decref(world->returned);
     json_decref(world->told);
-    settings_destroy(world->settings);
-    settings_file_destroy(world->file);
+    json_decref(world->events);
+    json_decref(world->documents);
 }

@@ -38,9 +38,9 @@ class Shard:
 
 
 class Stream:
-    def __init__(self, table, label):
+    def __init__(self, table, label, region=REGION, account=ACCOUNT):
         self.table, self.label = table, label
-        self.arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}/stream/{label}"
+        self.arn = f"arn:aws:dynamodb:{region}:{account}:table/{table}/stream/{label}"
         self.status = "ENABLED"
         self.shards = {}  # by name, in the order of their creation
 
@@ -68,9 +68,9 @@ class DynamodbStreams:
 
     # ---- the script's verbs ----
 
-    def stream(self, table, label):
+    def stream(self, table, label, *where):
         with self.lock:
-            self.streams.append(Stream(table, label))
+            self.streams.append(Stream(table, label, *where))
             return self.streams[-1]
 
     def shard(self, stream, parent=None, is_listed=True):
@@ -100,6 +100,12 @@ class DynamodbStreams:
                     "StreamViewType": "NEW_IMAGE"},
                 "eventID": f"{self.sequence:032x}", "eventName": "INSERT", "eventSource": "aws:dynamodb",
                 "eventVersion": "1.1"}))
+
+    def put_record(self, shard, record):
+        """As the test made it, under its own sequence number."""
+        with self.lock:
+            assert not shard.is_closed
+            shard.records.append((record["dynamodb"]["SequenceNumber"], record))
 
     def trim(self, shard, count):
         """The oldest `count` records are over a day old now."""

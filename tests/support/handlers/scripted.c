@@ -28,6 +28,7 @@ struct script {
     json_t *settings;
     json_t *ids; // from a record's name to its id, as they are seen
     unsigned used[64];
+    unsigned running; // calls
     int fd;
 };
 
@@ -186,6 +187,9 @@ static void tell_window(const struct pollard_batch *batch, json_t *line)
 
     if (!window)
         return;
+    json_object_set_new(line, "window",
+                        json_pack("[I, I]", (json_int_t)window->start_ms,
+                                  (json_int_t)window->end_ms));
     json_object_set_new(line, "state",
                         json_loadb(window->state, window->state_size, 0, NULL));
     json_object_set_new(line, "final", json_boolean(window->is_final));
@@ -213,8 +217,9 @@ static json_int_t now_ms(void)
 static void write_line(const struct script *script,
                        const struct pollard_batch *batch, json_t *names)
 {
-    json_t *line = json_pack("{s:O, s:o, s:I}", "records", names, "receives",
-                             receives_of(batch), "at", now_ms());
+    json_t *line = json_pack("{s:O, s:o, s:I, s:i}", "records", names,
+                             "receives", receives_of(batch), "at", now_ms(),
+                             "running", (int)script->running);
     char *text;
     size_t size;
 
@@ -277,6 +282,21 @@ static void respond_bytes(size_t size, const struct pollard_batch *batch)
     free(text);
 }
 
+/* {"s":"..."} of so many bytes. */
+static json_t *state_of_size(size_t size)
+{
+    char *text = malloc(size);
+    json_t *state;
+
+    if (!text || size < 9)
+        abort();
+    memset(text, 's', size - 8);
+    text[size - 8] = '\0';
+    state = json_pack("{s:s}", "s", text);
+    free(text);
+    return state;
+}
+
 static void set_state(json_t *state, const struct pollard_batch *batch)
 {
     char *text = json_dumps(state, JSON_COMPACT);
@@ -304,6 +324,7 @@ static void report(const struct script *script, const json_t *result,
     json_t *response = json_object_get(result, "responds");
     json_t *bytes = json_object_get(result, "responds_bytes");
     json_t *state = json_object_get(result, "state");
+    json_t *size = json_object_get(result, "state_size");
     const char *text = text_of(result, "responds_text");
 
     if (response)
@@ -314,6 +335,11 @@ static void report(const struct script *script, const json_t *result,
         respond_bytes((size_t)json_integer_value(bytes), batch);
     if (state)
         set_state(state, batch);
+    if (size) {
+        state = state_of_size((size_t)json_integer_value(size));
+        set_state(state, batch);
+        json_decref(state);
+    }
     mark(result, names, batch);
 }
 
@@ -332,6 +358,7 @@ static int scripted_handle(void *instance, const struct pollard_batch *batch)
     json_t *result, *names;
 
     pthread_mutex_lock(&lock);
+    script->running++;
     names = names_of(script, batch);
     write_line(script, batch, names);
     result = take_result(script, names);
@@ -339,6 +366,9 @@ static int scripted_handle(void *instance, const struct pollard_batch *batch)
     pthread_mutex_unlock(&lock);
     json_decref(names);
     take_time(result);
+    pthread_mutex_lock(&lock);
+    script->running--;
+    pthread_mutex_unlock(&lock);
     ends = text_of(result, "ends");
     return ends && strcmp(ends, "timeout") != 0;
 }
