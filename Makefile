@@ -19,7 +19,8 @@ PREFIX   ?= /usr/local
 VERSION  := 0.1.0
 Q        := $(if $(V),,@)
 
-PACKAGES := libcurl jansson yaml-0.1 libssl libcrypto sqlite3 libmicrohttpd libcbor expat zlib
+PACKAGES := libcurl jansson yaml-0.1 libssl libcrypto sqlite3 libmicrohttpd libcbor expat zlib \
+            libprotobuf-c
 
 # What Debian calls it. `deps` installs the first list, tests the second too.
 DEBIAN      := gcc libc6-dev pkg-config libcurl4-openssl-dev libjansson-dev \
@@ -43,13 +44,15 @@ PKG_LIBS   = $(eval PKG_LIBS := $$(shell pkg-config --libs $$(PACKAGES)))$(PKG_L
 
 CFLAGS   ?= -O2 -g
 override CFLAGS   += -std=gnu11 -fvisibility=hidden -pthread $(WARNINGS) $(SAN.$(VARIANT))
-override CPPFLAGS += -D_GNU_SOURCE -Iruntime -Iruntime/include -MMD -MP \
-                     -DPOLLARD_VERSION='"$(VERSION)"' $(PKG_CFLAGS)
+override CPPFLAGS += -D_GNU_SOURCE -Iruntime -Iruntime/include -Ibuild/proto \
+                     -MMD -MP -DPOLLARD_VERSION='"$(VERSION)"' $(PKG_CFLAGS)
 override LDFLAGS  += $(SAN.$(VARIANT)) -pthread
 override LDLIBS   += $(PKG_LIBS) -ldl
 
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(1)))
-RUNTIME := $(filter-out %/main.o,$(call objects,runtime/*.c runtime/*/*.c))
+PROTO   := $(patsubst runtime/%.proto,build/proto/%.pb-c.c,$(wildcard runtime/*/*.proto))
+RUNTIME := $(filter-out %/main.o,$(call objects,runtime/*.c runtime/*/*.c)) \
+           $(patsubst build/proto/%.c,$(BUILD)/proto/%.o,$(PROTO))
 SUPPORT := $(call objects,tests/support/*.c)
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/scenario/test_*.c \
                                                 tests/integration/test_*.c tests/sim/test_*.c))
@@ -77,6 +80,17 @@ build/deps build/deps-test build/deps-lint build/deps-fuzz: docker/install-debia
 	@touch $@
 
 # ---- build -----------------------------------------------------------------
+
+build/proto/%.pb-c.c build/proto/%.pb-c.h: runtime/%.proto | build/deps
+	@mkdir -p build/proto
+	@echo "  PROTO $<"
+	$(Q)protoc-c -Iruntime --c_out=build/proto $<
+
+$(RUNTIME): | $(PROTO)
+$(BUILD)/proto/%.o: build/proto/%.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/%.o: %.c | build/deps
 	@mkdir -p $(@D)
@@ -127,9 +141,15 @@ $(BUILD)/bench/%: $(BUILD)/bench/%.o $(BUILD)/libpollard.a
 
 # The fuzzers' own build of everything, once for all of them.
 FUZZ_FLAGS := -O1 -g -std=gnu11 -pthread -D_GNU_SOURCE -DPOLLARD_VERSION='"fuzz"' \
-              -Iruntime -Iruntime/include -MMD -MP
-FUZZ_OBJECTS := $(patsubst %.c,build/fuzz/%.o,$(filter-out runtime/cli/%,$(wildcard runtime/*/*.c)))
+              -Iruntime -Iruntime/include -Ibuild/proto -MMD -MP
+FUZZ_OBJECTS := $(patsubst %.c,build/fuzz/%.o,$(filter-out runtime/cli/%,$(wildcard runtime/*/*.c))) \
+                $(patsubst build/proto/%.c,build/fuzz/proto/%.o,$(PROTO))
+$(FUZZ_OBJECTS): | $(PROTO)
 build/fuzz/runtime/%.o: runtime/%.c | build/deps-fuzz
+	@mkdir -p $(@D)
+	@echo "  CLANG $<"
+	$(Q)clang $(FUZZ_FLAGS) $(PKG_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
+build/fuzz/proto/%.o: build/proto/%.c | build/deps-fuzz
 	@mkdir -p $(@D)
 	@echo "  CLANG $<"
 	$(Q)clang $(FUZZ_FLAGS) $(PKG_CFLAGS) -fsanitize=fuzzer-no-link,address,undefined -c -o $@ $<
@@ -194,7 +214,7 @@ format: | build/deps-lint
 CPPCHECK_KNOWS := '-DTAILQ_HEAD(name,type)=struct name {struct type *first;}' \
                   '-DTAILQ_ENTRY(type)=struct {struct type *next;}'
 
-lint: | build/deps-lint
+lint: $(PROTO) | build/deps-lint
 	$(Q)clang-format --dry-run --Werror $(SOURCES)
 	$(Q)sh tests/lint/includes.sh
 	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability \
@@ -203,7 +223,7 @@ lint: | build/deps-lint
 	    --suppressions-list=tests/lint/cppcheck.txt runtime handlers
 	$(Q)printf '%s\n' $(wildcard runtime/*.c runtime/*/*.c) | xargs -P 2 -n 8 sh -c \
 	    'clang-tidy --quiet "$$@" -- -std=gnu11 -D_GNU_SOURCE -DPOLLARD_VERSION=\"lint\" -Iruntime \
-	        -Iruntime/include $(PKG_CFLAGS) 2>/dev/null' sh
+	        -Iruntime/include -Ibuild/proto $(PKG_CFLAGS) 2>/dev/null' sh
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/pollard \

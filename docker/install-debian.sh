@@ -15,12 +15,14 @@ if ! command -v apt-get >/dev/null; then
 pollard needs these libraries with their headers; this system has no apt-get,
 so please install them yourself:
   libcurl >= 7.84, jansson >= 2.13, libyaml, OpenSSL 3, SQLite >= 3.35,
-  libmicrohttpd, libcbor, expat (and cmocka for the tests)
+  libmicrohttpd, libcbor, expat, protobuf-c with its compiler (and cmocka for
+  the tests)
   Fedora: dnf install gcc pkgconf libcurl-devel jansson-devel libyaml-devel \\
           openssl-devel sqlite-devel libmicrohttpd-devel libcbor-devel \\
-          expat-devel libcmocka-devel
+          expat-devel protobuf-c-devel protobuf-c-compiler libcmocka-devel
   Alpine: apk add gcc musl-dev pkgconf curl-dev jansson-dev yaml-dev openssl-dev \\
-          sqlite-dev libmicrohttpd-dev libcbor-dev expat-dev cmocka-dev
+          sqlite-dev libmicrohttpd-dev libcbor-dev expat-dev protobuf-c-dev \\
+          protobuf-c-compiler cmocka-dev
 (Debian's names:$missing)
 Then: mkdir -p build && touch build/deps build/deps-test
 TEXT

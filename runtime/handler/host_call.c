@@ -41,10 +41,12 @@ static void grow(struct host_call *call, size_t count)
 
 static struct pollard_record seen(const struct record *record)
 {
+    struct bytes id = record_full_id(record);
+
     return (struct pollard_record){
         .size = sizeof(struct pollard_record),
-        .id = record->id.data,
-        .id_size = record->id.size,
+        .id = id.data,
+        .id_size = id.size,
         .data = record->data.data,
         .data_size = record->data.size,
         .key = record->key.data,

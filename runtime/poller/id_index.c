@@ -68,6 +68,60 @@ size_t id_index_find(struct id_index *index, struct bytes id)
     return *slot_of(index, id);
 }
 
+/* "ID:N". What else it may be is found out when it is compared. */
+static bool split_full_id(struct bytes full_id, struct bytes *id,
+                          uint64_t *place)
+{
+    size_t at = full_id.size;
+
+    while (at && full_id.data[at - 1] != ':')
+        at--;
+    if (!at || full_id.size - at > 10)
+        return false;
+    *id = (struct bytes){full_id.data, at - 1};
+    for (*place = 0; at < full_id.size; at++)
+        *place = 10 * *place + (unsigned char)full_id.data[at] - '0';
+    return true;
+}
+
+/* Of the part whose number this is, or of where it would be: a batch has the
+ * parts of a record side by side, as they are numbered, filtered ones left out.
+ */
+static size_t search(const struct batch *batch, size_t first, struct bytes id,
+                     uint64_t sub)
+{
+    size_t low = first, high = batch->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const struct record *record = batch->records[middle];
+
+        if (bytes_equal(record->id, id) && record->sub < sub)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+size_t id_index_find_part(struct id_index *index, struct bytes full_id)
+{
+    const struct batch *batch = index->batch;
+    struct bytes id;
+    uint64_t place;
+    size_t at;
+
+    if (!split_full_id(full_id, &id, &place))
+        return ID_INDEX_NONE;
+    at = id_index_find(index, id);
+    if (at != ID_INDEX_NONE)
+        at = search(batch, at, id, place + 1);
+    if (at >= batch->count ||
+        !bytes_equal(record_full_id(batch->records[at]), full_id))
+        return ID_INDEX_NONE;
+    return at;
+}
+
 size_t id_index_take_next(struct id_index *index, size_t record)
 {
     size_t next = index->same[record];

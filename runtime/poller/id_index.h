@@ -33,6 +33,10 @@ void id_index_finish(struct id_index *index);
 /* The first record with this id. ID_INDEX_NONE: there is none. */
 size_t id_index_find(struct id_index *index, struct bytes id);
 
+/* The one part of an aggregated record that "ID:N" names (record_full_id).
+ * ID_INDEX_NONE: there is none. */
+size_t id_index_find_part(struct id_index *index, struct bytes full_id);
+
 /* The next record with the id of this one; told once, so that a list that
  * repeats an id is not walked through its records again and again. */
 size_t id_index_take_next(struct id_index *index, size_t record);

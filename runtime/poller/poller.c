@@ -167,6 +167,8 @@ static struct source *open_kinesis(const struct poller *poller,
         .consumer_arn = options->consumer_arn,
         .shard = options->shard,
         .start = options->start,
+        .splits_aggregated =
+            poller->trigger->deaggregate == TRIGGER_DEAGGREGATE_AUTO,
         .idle_ms = POLLER_TIP_MS,
         .seed = poller->seed ^ 1,
     };

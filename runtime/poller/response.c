@@ -72,22 +72,38 @@ static struct bytes shown(struct bytes id)
 
 /* All records with this id: were one copy of an SQS message deleted, the
  * message would be gone. */
-static bool mark_id(struct reading *reading, struct bytes id)
+static bool mark_all(struct reading *reading, struct bytes id)
 {
-    struct response_verdict *verdict = reading->verdict;
     size_t index = id_index_find(&reading->ids, id);
-    struct bytes part = shown(id);
+    bool is_there = index != ID_INDEX_NONE;
 
-    if (index == ID_INDEX_NONE)
-        return refuse(reading,
-                      "batchItemFailures[%zu].itemIdentifier \"%.*s%s\" is not "
-                      "in this batch",
-                      reading->entry, BYTES_ARGS(part),
-                      part.size < id.size ? "..." : "");
     for (; index != ID_INDEX_NONE;
          index = id_index_take_next(&reading->ids, index))
-        mark(verdict, reading->count, index);
+        mark(reading->verdict, reading->count, index);
+    return is_there;
+}
+
+/* The one part of an aggregated record. */
+static bool mark_part(struct reading *reading, struct bytes id)
+{
+    size_t index = id_index_find_part(&reading->ids, id);
+
+    if (index == ID_INDEX_NONE)
+        return false;
+    mark(reading->verdict, reading->count, index);
     return true;
+}
+
+static bool mark_id(struct reading *reading, struct bytes id)
+{
+    struct bytes part = shown(id);
+
+    return mark_all(reading, id) || mark_part(reading, id) ||
+           refuse(reading,
+                  "batchItemFailures[%zu].itemIdentifier \"%.*s%s\" is not "
+                  "in this batch",
+                  reading->entry, BYTES_ARGS(part),
+                  part.size < id.size ? "..." : "");
 }
 
 static const char *name_of(enum json_read_type type)

@@ -3,9 +3,10 @@
  * and Lambda's response payload alike (lambda-esm.md section 3).
  *
  * `{"batchItemFailures":[{"itemIdentifier":"ID"}]}`: the ID of an SQS message,
- * or a stream record's sequence number. One bad entry fails the whole batch; so
- * the list is checked whole before any of it counts. Of a tumbling window the
- * response also carries the state, and must.
+ * or a stream record's sequence number, which all parts of an aggregated record
+ * have; one part is "SEQUENCE:N" (record_full_id). One bad entry fails the
+ * whole batch; so the list is checked whole before any of it counts. Of a
+ * tumbling window the response also carries the state, and must.
  *
  * Threads: pure functions.
  */

@@ -215,7 +215,14 @@ const struct field trigger_config_fields[] = {
     {"deaggregate", FIELD_CHOICE(struct trigger_config, deaggregate),
      .choices = deaggregates, .fallback = "off", .beyond_lambda = true,
      .help = "`auto` splits the records that the Kinesis Producer Library "
-             "aggregated. Kinesis only."},
+             "aggregated: batches, filters, keys and counts are of user "
+             "records, and the checkpoint may lie between two of them. All of "
+             "one have its sequence number; `kinesis.subSequenceNumber` and "
+             "the end of `eventID`, `SEQUENCE:N`, tell them apart, and "
+             "`itemIdentifier` may be either: `SEQUENCE` is all of them that "
+             "are in the batch. What is no aggregated record to the last byte "
+             "is handed out as it is. `off`, as Lambda does, leaves all as "
+             "they are. Kinesis only."},
     {"on_trimmed_data", FIELD_CHOICE(struct trigger_config, on_trimmed_data),
      .choices = trimmed_choices, .fallback = "skip", .beyond_lambda = true,
      .help = "A DynamoDB stream keeps a change for 24 hours. Should the next "

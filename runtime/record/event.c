@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "record/record.h"
 
+#define SUB_ID_SIZE 11             // of ":4294967294"
 #define REPLACEMENT "\xef\xbf\xbd" // U+FFFD
 
 // The plain road of put_text for what is not UTF-8: rare, so by pieces.
@@ -168,11 +169,13 @@ void event_put_seconds(struct buffer *out, int64_t ms)
 // A shard id, and a sequence number, has 128 characters at the most.
 static void put_event_id(struct buffer *out, const struct record *record)
 {
-    char text[2 * 128 + 2];
+    struct bytes id = record_full_id(record);
+    char text[2 * 128 + SUB_ID_SIZE + 2];
 
+    if (record->id.size > 128)
+        id = (struct bytes){record->id.data, 128};
     (void)snprintf(text, sizeof(text), "%.128s:%.*s", record->origin->shard,
-                   record->id.size < 128 ? (int)record->id.size : 128,
-                   record->id.data);
+                   BYTES_ARGS(id));
     put_member(out, BYTES(",\"eventID\":"), bytes_of(text));
 }
 
@@ -187,6 +190,8 @@ static void put_kinesis(struct buffer *out, const struct record *record)
     json_put_base64(out, record->data);
     PUT(out, ",\"approximateArrivalTimestamp\":");
     event_put_seconds(out, record->arrived_at_ms);
+    if (record->sub)
+        buffer_printf(out, ",\"subSequenceNumber\":%u", record->sub - 1);
     PUT(out, "},\"eventSource\":\"aws:kinesis\",\"eventVersion\":\"1.0\"");
     put_event_id(out, record);
     PUT(out, ",\"eventName\":\"aws:kinesis:record\"");
@@ -345,6 +350,7 @@ static size_t text_size(struct bytes text)
 #define ATTRIBUTE_FRAME 2
 #define MESSAGE_ATTRIBUTE_FRAME 80
 #define KINESIS_FRAME 320
+#define SUB_FRAME 32
 #define DYNAMODB_FRAME 160
 #define WINDOW_FRAME 256
 
@@ -389,7 +395,8 @@ static size_t kinesis_size(const struct record *record)
                                                   : text_size(record->id);
 
     return 2 * id_size + text_size(record->key) +
-           codec_base64_size(record->data.size);
+           codec_base64_size(record->data.size) +
+           (record->sub ? SUB_FRAME + SUB_ID_SIZE : 0);
 }
 
 static size_t dynamodb_size(const struct record *record)

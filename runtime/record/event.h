@@ -2,6 +2,11 @@
  * event: the Lambda event JSON of a batch, byte-faithful to what AWS sends
  * (lambda-esm.md section 2), straight into a buffer.
  *
+ * Lambda hands out aggregated Kinesis records whole. What pollard split has two
+ * things more, so that its parts can be told apart: `subSequenceNumber` beside
+ * their `sequenceNumber`, which is the whole's, by the name that AWS's own
+ * de-aggregation libraries gave it; and the same at the end of `eventID`.
+ *
  * Threads: pure functions.
  */
 #ifndef POLLARD_EVENT_H

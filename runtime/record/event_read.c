@@ -72,6 +72,18 @@ static void take_id(struct reader *reader, struct parts *parts)
     parts->has_id = parts->record.id.size > 0;
 }
 
+// Counted from 0 there, from 1 in a record.
+static void take_place(struct reader *reader, struct parts *parts)
+{
+    int64_t place = -1;
+
+    if (json_read_int(&reader->in, &place) &&
+        (place < 0 || place >= UINT32_MAX))
+        reader->wrong = "a subSequenceNumber is out of range";
+    else
+        parts->record.sub = (uint32_t)(place + 1);
+}
+
 static void read_kinesis(struct reader *reader, struct parts *parts)
 {
     struct json_read *in = &reader->in;
@@ -89,6 +101,8 @@ static void read_kinesis(struct reader *reader, struct parts *parts)
             take_data(reader, parts);
         else if (bytes_equal(name, BYTES("approximateArrivalTimestamp")))
             (void)json_read_seconds_as_ms(in, &parts->record.arrived_at_ms);
+        else if (bytes_equal(name, BYTES("subSequenceNumber")))
+            take_place(reader, parts);
         else
             (void)json_read_skip(in);
     }
@@ -209,12 +223,33 @@ static const char *objection(const struct reader *reader,
     return NULL;
 }
 
-static void add_record(struct reader *reader, const struct parts *parts)
+// What lies behind the shard in an event id is the full id of its record.
+static bool take_full_id(struct parts *parts)
+{
+    size_t shard_size = shard_of(parts).size + 1;
+    struct bytes id;
+
+    if (!parts->record.sub)
+        return true;
+    if (parts->event_id.size < shard_size + parts->record.id.size)
+        return false;
+    id = (struct bytes){parts->event_id.data + shard_size,
+                        parts->record.id.size};
+    if (!bytes_equal(id, parts->record.id))
+        return false;
+    parts->record.id = id;
+    id = record_full_id(&parts->record);
+    return id.data + id.size == parts->event_id.data + parts->event_id.size;
+}
+
+static void add_record(struct reader *reader, struct parts *parts)
 {
     struct record *record;
 
     if (!reader->wrong)
         reader->wrong = objection(reader, parts);
+    if (!reader->wrong && !take_full_id(parts))
+        reader->wrong = "a part's eventID is of another record";
     if (reader->wrong)
         return;
     if (!reader->count)

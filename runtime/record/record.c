@@ -4,6 +4,18 @@
 
 #include "base/mem.h"
 
+struct bytes record_full_id(const struct record *record)
+{
+    struct bytes id = record->id;
+
+    if (!record->sub)
+        return id;
+    id.size += 2; // the colon and a digit
+    for (uint32_t place = record->sub - 1; place >= 10; place /= 10)
+        id.size++;
+    return id;
+}
+
 void record_list_add(struct record_list *list, struct record *record)
 {
     record->next = NULL;

@@ -60,7 +60,8 @@ struct record {
     uint32_t event_size;    // upper estimate of its bytes in the event JSON
 
     // Of an aggregated Kinesis record's sub-record: its place, from 1, and
-    // whether it is the last. 0: not aggregated.
+    // whether it is the last. 0: not aggregated. Behind the bytes of its id
+    // there is ":" and its place from 0.
     uint32_t sub;
     bool is_last_sub;
 
@@ -88,6 +89,11 @@ struct record_list {
     struct record *first, *last;
     size_t count;
 };
+
+/* What tells it from every other record of its source: its id; of a sub-record
+ * "ID:N" with N from 0, as KCL and AWS's libraries count sub-sequence numbers.
+ */
+struct bytes record_full_id(const struct record *record);
 
 void record_list_add(struct record_list *list, struct record *record);
 struct record *record_list_take(struct record_list *list);

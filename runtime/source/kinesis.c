@@ -123,7 +123,7 @@ static void kinesis_close(struct source *source)
 {
     struct kinesis_source *self = self_of(source);
 
-    shard_inbox_drop(&self->inbox);
+    shard_inbox_finish(&self->inbox);
     chunk_spares_close(&self->spares);
     shard_reader_finish(&self->reader);
     shard_look_reset(&self->look);
@@ -177,5 +177,7 @@ struct source *kinesis_open(const struct kinesis_options *options)
     self->stream = mem_strdup(options->stream);
     kinesis_origin_init(&self->origin, options);
     start_reader(self, options);
+    if (options->splits_aggregated)
+        shard_inbox_split(&self->inbox, &options->start, &self->log);
     return &self->source;
 }

@@ -29,7 +29,8 @@ struct kinesis_options {
     const char *consumer_arn; // of enhanced fan-out
     const char *shard;        // id
     struct stream_start start;
-    int64_t idle_ms; // between reads at the tip; Lambda: 1 s
+    bool splits_aggregated; // records that the KPL aggregated
+    int64_t idle_ms;        // between reads at the tip; Lambda: 1 s
     uint64_t seed;
 };
 

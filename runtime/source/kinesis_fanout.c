@@ -422,7 +422,7 @@ static void fanout_close(struct source *source)
 {
     struct fanout_source *self = self_of(source);
 
-    shard_inbox_drop(&self->inbox);
+    shard_inbox_finish(&self->inbox);
     event_stream_finish(&self->frames);
     fanout_reader_finish(&self->reader);
     shard_look_reset(&self->look);
@@ -471,5 +471,7 @@ struct source *kinesis_fanout_open(const struct kinesis_options *options)
                            .start = options->start,
                            .asks_for_end = !kinesis_is_aws(options),
                            .seed = options->seed});
+    if (options->splits_aggregated)
+        shard_inbox_split(&self->inbox, &options->start, &self->log);
     return &self->source;
 }

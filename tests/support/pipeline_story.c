@@ -14,33 +14,39 @@
 // The wall clock, ahead of the stories' own.
 #define STORY_WALL_AHEAD_MS 1750000000000
 
-static void arrive(struct story *story, const char *letters)
+static void arrive(struct story *story, char letter,
+                   const struct record_spec *place)
 {
     const struct story_case *c = story->c;
+    char text[] = {letter, 0};
+    char key[] = {(char)('0' + (tolower(letter) - 'a') / 5), 0};
 
-    for (; *letters; letters++) {
-        char id[] = {*letters, 0};
-        char key[] = {(char)('0' + (tolower(*letters) - 'a') / 5), 0};
+    pipeline_add(
+        story->pipeline,
+        record_make(&(struct record_spec){
+            .id = place->sub ? place->id : text,
+            .sub = place->sub,
+            .is_last_sub = place->is_last_sub,
+            .data = place->sub ? text : NULL,
+            .key = key,
+            .received_ms = story->now_ms,
+            .arrived_at_ms = story->now_ms + STORY_WALL_AHEAD_MS - c->age_ms,
+            .visible_ms =
+                c->lasts_ms ? story->now_ms + c->lasts_ms : CLOCK_NEVER,
+            .event_size = c->size}),
+        story->now_ms);
+    story->inside++;
+}
 
-        pipeline_add(story->pipeline,
-                     record_make(&(struct record_spec){
-                         .id = id,
-                         .key = key,
-                         .received_ms = story->now_ms,
-                         .arrived_at_ms =
-                             story->now_ms + STORY_WALL_AHEAD_MS - c->age_ms,
-                         .visible_ms = c->lasts_ms ? story->now_ms + c->lasts_ms
-                                                   : CLOCK_NEVER,
-                         .event_size = c->size}),
-                     story->now_ms);
-        story->inside++;
-    }
+static char letter_of(const struct record *record)
+{
+    return record->sub ? record->data.data[0] : record->id.data[0];
 }
 
 static void batch_letters(const struct batch *batch, char text[32])
 {
     for (size_t i = 0; i < batch->count; i++)
-        text[i] = batch->records[i]->id.data[0];
+        text[i] = letter_of(batch->records[i]);
     text[batch->count] = 0;
 }
 
@@ -65,7 +71,7 @@ static struct batch **find_batch(struct story *story, char letter)
 {
     for (size_t i = 0; i < STORY_BATCHES; i++)
         if (story->running[i] && story->running[i]->count &&
-            story->running[i]->records[0]->id.data[0] == letter)
+            letter_of(story->running[i]->records[0]) == letter)
             return &story->running[i];
     fail_msg("%s: no such batch runs", story->word);
     return NULL;
@@ -90,7 +96,7 @@ static void finish(struct story *story, enum outcome_kind kind,
 
     for (size_t i = 0; failed_letters && i < (*batch)->count; i++)
         failed[i] =
-            strchr(failed_letters, (*batch)->records[i]->id.data[0]) != NULL;
+            strchr(failed_letters, letter_of((*batch)->records[i])) != NULL;
     if (failed_letters)
         outcome.failed = failed;
     end_batch(story, *batch, &outcome);
@@ -106,7 +112,7 @@ static void expect_settlements(struct story *story, enum source_verdict verdict,
         if (!pipeline_next_settlement(story->pipeline, &settlement))
             fail_msg("%s: no settlement waits", story->word);
         assert_int_equal(settlement.verdict, verdict);
-        assert_int_equal(settlement.record->id.data[0], *letters);
+        assert_int_equal(letter_of(settlement.record), *letters);
         record_release(settlement.record);
         story->inside--;
     }
@@ -119,18 +125,19 @@ static void expect_none(struct story *story)
     assert_false(pipeline_next_settlement(story->pipeline, &settlement));
 }
 
-static void expect_checkpoint(struct story *story, const char *letter)
+static void expect_checkpoint(struct story *story, const char *text)
 {
     struct pipeline_checkpoint checkpoint;
     bool moved = pipeline_checkpoint(story->pipeline, &checkpoint);
 
-    if (!letter) {
+    if (!text) {
         assert_false(moved);
         return;
     }
     if (!moved)
         fail_msg("%s: it did not move", story->word);
-    assert_int_equal(checkpoint.sequence.data[0], letter[0]);
+    assert_int_equal(checkpoint.sequence.size, strlen(text));
+    assert_memory_equal(checkpoint.sequence.data, text, strlen(text));
 }
 
 static void expect_discard(struct story *story,
@@ -157,7 +164,7 @@ static struct discard **find_discard(struct story *story, char letter)
 {
     for (size_t i = 0; i < STORY_BATCHES; i++)
         if (story->discards[i] &&
-            story->discards[i]->batch->records[0]->id.data[0] == letter)
+            letter_of(story->discards[i]->batch->records[0]) == letter)
             return &story->discards[i];
     fail_msg("%s: no such discard is out", story->word);
     return NULL;
@@ -176,7 +183,18 @@ static void end_discard(struct story *story, const char *letters,
 
 static void add(struct story *story, const char *rest)
 {
-    arrive(story, rest);
+    for (; *rest; rest++)
+        arrive(story, *rest, &(struct record_spec){0});
+}
+
+static void parts(struct story *story, const char *rest)
+{
+    char id[] = {rest[0], 0};
+
+    for (uint32_t i = 0; rest[i]; i++)
+        arrive(story, rest[i],
+               &(struct record_spec){
+                   .id = id, .sub = i + 1, .is_last_sub = !rest[i + 1]});
 }
 
 static void wait_word(struct story *story, const char *rest)
@@ -336,6 +354,7 @@ static const struct word {
     void (*happens)(struct story *story, const char *rest);
 } words[] = {
     {"add:", add},
+    {"parts:", parts},
     {"batch:", expect_batch},
     {"wait", wait_word},
     {"+", later},

@@ -5,12 +5,14 @@
  * its own.
  *
  *   add:abc        they arrive          batch:ab   these may start now
+ *   parts:abc      ... as an aggregated record's parts, whose sequence is "a"
  *   wait           nothing may start    +500       half a second passes
  *   ok:ab          their batch is done  fail:ab    ... failed
  *   late:ab        ... timed out        never:ab   ... could not start
  *   part:ab/b      ... but b failed     bad:ab     ... its response is wrong
  *   done:a again:b back:c none          the verdicts that come out, in order
  *   checkpoint:b   it moved to b        checkpoint it did not move
+ *   checkpoint:b:2 ... to the second part of b
  *   room:5         so many may come     due:500    something happens in 500 ms
  *   never_due      nothing by time      attempt:a1 a's batch is a second try
  *   pass           as much time passes as until something is due

@@ -13,6 +13,13 @@ static struct bytes put(struct buffer *body, const char *text)
     return slice;
 }
 
+/* As record_full_id wants it behind the id. */
+static void put_place(struct buffer *body, uint32_t sub)
+{
+    if (sub)
+        buffer_printf(body, ":%u", sub - 1);
+}
+
 static size_t size_of(const char *text)
 {
     return text ? strlen(text) : 0;
@@ -26,8 +33,9 @@ struct record *record_make(const struct record_spec *spec)
 
     buffer_init(&body, 64 << 20);
     (void)buffer_reserve(&body, size_of(spec->id) + size_of(spec->data) +
-                                    size_of(spec->key)); // so it stays put
+                                    size_of(spec->key) + 12); // so it stays put
     id = put(&body, spec->id);
+    put_place(&body, spec->sub);
     data = put(&body, spec->data);
     key = put(&body, spec->key);
 

@@ -159,6 +159,33 @@ static void test_kinesis(void **state)
         "\"arn:aws:kinesis:us-east-2:123456789012:stream/lambda-stream\"}]}");
 }
 
+/* Two things more than Lambda's tell it from its neighbours. */
+static void test_a_part_of_an_aggregated_record(void **state)
+{
+    struct record record = kinesis_record(1545084650987);
+
+    (void)state;
+    record.id = (struct bytes){"490:4294967294", 3};
+    record.sub = UINT32_MAX;
+    assert_event(
+        &record,
+        "{\"Records\":[{\"kinesis\":{"
+        "\"kinesisSchemaVersion\":\"1.0\","
+        "\"partitionKey\":\"test_0\","
+        "\"sequenceNumber\":\"490\","
+        "\"data\":\"aGVsbG8=\","
+        "\"approximateArrivalTimestamp\":1545084650.987,"
+        "\"subSequenceNumber\":4294967294},"
+        "\"eventSource\":\"aws:kinesis\","
+        "\"eventVersion\":\"1.0\","
+        "\"eventID\":\"shardId-000000000000:490:4294967294\","
+        "\"eventName\":\"aws:kinesis:record\","
+        "\"invokeIdentityArn\":\"arn:aws:iam::123456789012:role/fn-role\","
+        "\"awsRegion\":\"us-east-2\","
+        "\"eventSourceARN\":"
+        "\"arn:aws:kinesis:us-east-2:123456789012:stream/lambda-stream\"}]}");
+}
+
 static struct seconds_case {
     const char *name;
     int64_t ms;
@@ -288,10 +315,13 @@ static void test_the_estimate_is_an_upper_bound(void **state)
 
 static void test_the_estimate_of_text_is_close(void **state)
 {
-    struct record records[] = {sqs_record(), kinesis_record(1545084650987)};
+    struct record records[] = {sqs_record(), kinesis_record(1545084650987),
+                               kinesis_record(0)};
 
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    records[2].id = (struct bytes){"490:4294967294", 3};
+    records[2].sub = UINT32_MAX;
+    for (size_t i = 0; i < 3; i++) {
         const struct record *const one = &records[i];
         char *event = write_event(&one, 1);
 
@@ -307,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_sqs_without_user_attributes),
         cmocka_unit_test(test_sqs_with_user_attributes),
         cmocka_unit_test(test_kinesis),
+        cmocka_unit_test(test_a_part_of_an_aggregated_record),
         cmocka_unit_test(test_several_records_parse),
         cmocka_unit_test(test_an_event_over_the_limit_is_not_half_written),
         cmocka_unit_test(test_the_estimate_is_an_upper_bound),

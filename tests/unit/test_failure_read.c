@@ -114,6 +114,46 @@ static void assert_same_event(const struct event_read *event,
     buffer_finish(&two);
 }
 
+static void test_parts_of_an_aggregated_record_come_back(void **state)
+{
+    struct record records[2] = {{.origin = &kinesis,
+                                 .id = {"490:0", 3},
+                                 .sub = 1,
+                                 .key = BYTES("k1"),
+                                 .data = BYTES("one"),
+                                 .arrived_at_ms = 1764088504835},
+                                {.origin = &kinesis,
+                                 .id = {"490:17", 3},
+                                 .sub = 18,
+                                 .key = BYTES("k2"),
+                                 .data = BYTES("two"),
+                                 .arrived_at_ms = 1764088504835}};
+    struct record *const list[] = {&records[0], &records[1]};
+    struct failure failure = {.records = list, .count = 2};
+    struct buffer text, payload;
+    struct failure_read read;
+    struct event_read event;
+    struct error err = {0};
+
+    (void)state;
+    write_failure(&text, &failure);
+    assert_ok(failure_read(&read, &text, &err), &err);
+    assert_bytes(read.first, "490"); // the shard's own numbers
+    assert_bytes(read.last, "490");
+    copy_payload(&read, &payload);
+    assert_ok(event_read(&event, &payload, "other", &err), &err);
+    assert_int_equal(event.count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(event.records[i]->sub, records[i].sub);
+        assert_true(bytes_equal(event.records[i]->id, records[i].id));
+        assert_true(bytes_equal(record_full_id(event.records[i]),
+                                record_full_id(&records[i])));
+    }
+    assert_same_event(&event, &failure);
+    event_read_finish(&event);
+    failure_read_finish(&read);
+}
+
 static void test_a_window_of_dynamodb_comes_back(void **state)
 {
     struct record record = {.origin = &dynamodb,
@@ -225,6 +265,11 @@ static void test_bad_report(void **state)
     "{\"kinesis\":{\"sequenceNumber\":\"" id_ "\",\"data\":\"\"}," \
     "\"eventID\":\"" shard_ ":1\",\"eventSourceARN\":\"arn\"}"
 
+#define PART(id_, event_id_, place_)                        \
+    "{\"Records\":[{\"kinesis\":{\"sequenceNumber\":\"" id_ \
+    "\",\"data\":\"\",\"subSequenceNumber\":" place_        \
+    "},\"eventID\":\"" event_id_ "\",\"eventSourceARN\":\"arn\"}]}"
+
 static struct bad_case bad_events[] = {
     {"nothing", "", "ends early"},
     {"no records", "{\"Records\":[]}", "no records"},
@@ -236,6 +281,18 @@ static struct bad_case bad_events[] = {
     {"no base64",
      "{\"Records\":[{\"kinesis\":{\"data\":\"a\"},\"eventSourceARN\":\"a\"}]}",
      "not base64"},
+    {"a part whose eventID is of another", PART("1", "a:2:4", "4"),
+     "a part's eventID is of another record"},
+    {"a part whose eventID says another place", PART("1", "a:1:44", "4"),
+     "a part's eventID is of another record"},
+    {"a part whose eventID has no place", PART("1", "a:1", "4"),
+     "a part's eventID is of another record"},
+    {"a part without eventID",
+     "{\"Records\":[{\"kinesis\":{\"sequenceNumber\":\"1\",\"data\":\"\","
+     "\"subSequenceNumber\":0},\"eventSourceARN\":\"arn\"}]}",
+     "a part's eventID is of another record"},
+    {"a place below 0", PART("1", "a:1:4", "-1"), "out of range"},
+    {"a place past all", PART("1", "a:1:4", "4294967295"), "out of range"},
     {"two shards", "{\"Records\":[" RECORD("1", "a") "," RECORD("2", "b") "]}",
      "more than one source or shard"},
     {"no sequence number", "{\"Records\":[" RECORD("", "a") "]}",
@@ -267,6 +324,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinesis_records_come_back_as_they_were),
+        cmocka_unit_test(test_parts_of_an_aggregated_record_come_back),
         cmocka_unit_test(test_a_window_of_dynamodb_comes_back),
         cmocka_unit_test(test_a_payload_may_be_an_object),
         cmocka_unit_test(test_a_bare_event_is_of_the_filtered),

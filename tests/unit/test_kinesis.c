@@ -2,7 +2,9 @@
 
 #include <stdio.h>
 
+#include "aggregate.h"
 #include "aws/client.h"
+#include "base/codec.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
@@ -24,6 +26,7 @@ static struct fake {
     int calls;
     struct source *source;
     size_t room;
+    bool splits; // aggregated records
 } fake;
 
 void __wrap_aws_client_send(struct aws_client *client,
@@ -140,6 +143,7 @@ static void open_at(const struct stream_start *start,
         .stream = "clicks",
         .shard = SHARD,
         .start = *start,
+        .splits_aggregated = fake.splits,
         .idle_ms = 1000,
         .seed = 7,
     });
@@ -1316,6 +1320,94 @@ static void test_compare(void **state)
 
 #define STORY(test_) cmocka_unit_test_setup_teardown(test_, set_up, tear_down)
 
+static void put_base64(struct buffer *body, struct bytes data)
+{
+    char *to = buffer_reserve(body, codec_base64_size(data.size));
+
+    body->size += codec_base64_encode(data, to);
+}
+
+/* A page of one aggregated record of so many parts. */
+static void answer_aggregated(const char *sequence, unsigned count)
+{
+    struct buffer data, body;
+
+    aggregate_make(&data, count);
+    buffer_init(&body, 1 << 20);
+    buffer_printf(&body,
+                  "{\"MillisBehindLatest\":0,\"NextShardIterator\":\"i1\","
+                  "\"Records\":[{\"SequenceNumber\":\"%s\","
+                  "\"PartitionKey\":\"outer\",\"Data\":\"",
+                  sequence);
+    put_base64(&body, buffer_bytes(&data));
+    buffer_append_text(&body, "\"}]}");
+    answer_bytes(buffer_bytes(&body), "application/x-amz-json-1.1");
+    buffer_finish(&data);
+    buffer_finish(&body);
+}
+
+static void expect_part(const char *full_id, const char *key)
+{
+    struct record *record = source_next(fake.source);
+
+    assert_non_null(record);
+    assert_true(bytes_equal(record_full_id(record), bytes_of(full_id)));
+    assert_true(bytes_equal(record->key, bytes_of(key)));
+    source_settle(fake.source, record, SOURCE_DONE, -1, now());
+}
+
+/* Inside of an aggregated record: it is read again, and what was done left out;
+ * what follows is read from behind it. */
+static void test_goes_on_inside_of_an_aggregated_record(void **state)
+{
+    const struct stream_start start = {.position = STREAM_AFTER_SEQUENCE_NUMBER,
+                                       .sequence_number = "17:2"};
+
+    (void)state;
+    fake.splits = true;
+    open_at(&start, AWS_KINESIS_JSON);
+    expect_call("GetShardIterator");
+    expect_body_contains("\"ShardIteratorType\":\"AT_SEQUENCE_NUMBER\"");
+    expect_body_contains("\"StartingSequenceNumber\":\"17\"");
+    answer_iterator("i0");
+    expect_call("GetRecords");
+    answer_aggregated("17", 4);
+    expect_part("17:2", "key-2");
+    expect_part("17:3", "key-0");
+    assert_null(source_next(fake.source));
+    expect_call_after(1000, "GetRecords");
+    refuse("ExpiredIteratorException", 400, ERROR_INVALID);
+    expect_call("GetShardIterator");
+    expect_body_contains("\"ShardIteratorType\":\"AFTER_SEQUENCE_NUMBER\"");
+    expect_body_contains("\"StartingSequenceNumber\":\"17\"");
+    answer_iterator("i2");
+    expect_call("GetRecords");
+    answer_aggregated("18", 2);
+    expect_part("18:0", "key-0");
+    expect_part("18:1", "key-1");
+}
+
+/* A page may bring more user records than there is room for: they wait, and
+ * nothing more is read before they are taken. */
+static void test_parts_that_wait_hold_back_the_next_read(void **state)
+{
+    (void)state;
+    fake.splits = true;
+    fake.room = 10;
+    open_at(&horizon, AWS_KINESIS_JSON);
+    expect_call("GetShardIterator");
+    answer_iterator("i0");
+    expect_call("GetRecords");
+    answer_aggregated("17", 2500);
+    assert_int_equal(take(SIZE_MAX), 10);
+    sim_clock_advance(&fake.time, 60 * 1000);
+    expect_no_call();
+    fake.room = 5000;
+    poll();
+    assert_int_equal(take(SIZE_MAX), 2490);
+    expect_call("GetRecords");
+}
+
 int main(void)
 {
     const struct CMUnitTest stories[] = {
@@ -1363,6 +1455,8 @@ int main(void)
         STORY(test_a_server_may_answer_json_to_cbor),
         STORY(test_what_the_session_knows_is_not_asked_again),
         STORY(test_another_shard_may_find_out_first),
+        STORY(test_goes_on_inside_of_an_aggregated_record),
+        STORY(test_parts_that_wait_hold_back_the_next_read),
         STORY(test_a_stop_drops_what_was_not_handed_out),
         STORY(test_an_answer_after_the_stop_is_dropped),
         cmocka_unit_test(test_no_fault_skips_or_doubles_a_record),

@@ -268,6 +268,77 @@ static void read_all(struct outcome *outcome,
     destroy_batch(batch);
 }
 
+/* Two aggregated records, of three parts and of four, the second of these
+ * filtered out, and an ordinary record between: 7:0 7:1 7:2 8 9:0 9:2 9:3. */
+static struct part_case {
+    const char *name, *id;
+    const char *flags; // NULL: no record has this id
+} part_cases[] = {
+    {"the sequence number is of all parts", "7", "xxx----"},
+    {"the other's", "9", "----xxx"},
+    {"an ordinary record's", "8", "---x---"},
+    {"the first part", "7:0", "x------"},
+    {"a part in the middle", "7:1", "-x-----"},
+    {"the last part", "7:2", "--x----"},
+    {"the first of the second", "9:0", "----x--"},
+    {"behind the one that is not there", "9:2", "-----x-"},
+    {"the last of all", "9:3", "------x"},
+    {"the one that is not there", "9:1", NULL},
+    {"past the last", "9:4", NULL},
+    {"past the last, in front of others", "7:3", NULL},
+    {"a part of what has none", "8:0", NULL},
+    {"no number", "7:", NULL},
+    {"no digits", "7:x", NULL},
+    {"with a zero in front", "7:01", NULL},
+    {"a sign", "7:-1", NULL},
+    {"too long a number", "7:00000000001", NULL},
+    {"the largest number", "7:4294967295", NULL},
+    {"a number that wraps", "7:4294967296", NULL},
+    {"twice", "7:1:1", NULL},
+    {"no id", ":1", NULL},
+};
+
+#define PARTS 7
+
+static struct batch *make_parts(void)
+{
+    static const struct record_spec specs[PARTS] = {
+        {.id = "7", .sub = 1}, {.id = "7", .sub = 2}, {.id = "7", .sub = 3},
+        {.id = "8"},           {.id = "9", .sub = 1}, {.id = "9", .sub = 3},
+        {.id = "9", .sub = 4}};
+    struct batch *batch = batch_create(PARTS);
+
+    for (size_t i = 0; i < PARTS; i++)
+        batch->records[i] = record_make(&specs[i]);
+    batch->count = PARTS;
+    return batch;
+}
+
+static void test_part(void **state)
+{
+    const struct part_case *c = *state;
+    const struct response_rules rules = {true, false};
+    struct batch *batch = make_parts();
+    struct response_verdict verdict;
+    struct outcome outcome;
+    char text[200];
+
+    (void)snprintf(text, sizeof(text),
+                   "{\"batchItemFailures\":[{\"itemIdentifier\":\"%s\"}]}",
+                   c->id);
+    outcome_init(&outcome);
+    outcome.kind = OUTCOME_DONE;
+    respond(&outcome, text, strlen(text));
+    response_read(&outcome, batch, &rules, &verdict);
+    assert_int_equal(verdict.is_invalid, c->flags == NULL);
+    for (size_t i = 0; i < PARTS; i++)
+        assert_int_equal(response_is_failed(&verdict, i),
+                         !c->flags || c->flags[i] == 'x');
+    response_verdict_finish(&verdict);
+    outcome_finish(&outcome);
+    destroy_batch(batch);
+}
+
 static void test_what_ran_and_failed_is_unhandled(void **state)
 {
     static const enum outcome_kind kinds[] = {OUTCOME_FAILED,
@@ -456,7 +527,8 @@ int main(void)
         cmocka_unit_test(test_deep_nesting_is_refused_and_no_crash),
         cmocka_unit_test(test_a_huge_list),
     };
-    int failed = run_table("response", cases, test_response);
+    int failed = run_table("response", cases, test_response) +
+                 run_table("parts", part_cases, test_part);
 
     return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,6 +197,45 @@ static struct story_case cases[] = {
      {TRIES(0), .batch_size = 1, .lanes = 2},
      .story = "add:fag batch:a batch:f fail:a attempts:a stop back:g "
               "unreported:a ok:f checkpoint:f done:f again:a none"},
+    // Parts of an aggregated record (wire.md section 3).
+    {"a batch may begin and end inside of an aggregated record",
+     {SHARD, .batch_size = 2},
+     .story = "parts:abcde add:f batch:ab ok:ab checkpoint:a:2 done:ab "
+              "batch:cd ok:cd checkpoint:a:4 done:cd batch:ef ok:ef "
+              "checkpoint:f done:ef none"},
+    {"a part that failed holds the checkpoint in front of it",
+     {SHARD, .batch_size = 5},
+     .story = "add:a parts:bcde batch:abcde part:abcde/d checkpoint:b:2 "
+              "done:abc batch:de attempt:d0 part:de/e checkpoint:b:3 done:d "
+              "batch:e ok:e checkpoint:b done:e none"},
+    {"the first part failed: the record before it is all that is done",
+     {SHARD, .batch_size = 4},
+     .story = "add:a parts:bcd batch:abcd part:abcd/b checkpoint:a done:a "
+              "batch:bcd attempt:b0 ok:bcd checkpoint:b"},
+    {"an aggregated record of one part is done with it",
+     {SHARD, .batch_size = 2},
+     .story = "parts:a parts:bc batch:ab ok:ab checkpoint:b:1 batch:c ok:c "
+              "checkpoint:b"},
+    {"parts go to the lanes of their own keys, the checkpoint waits for the "
+     "gap",
+     {SHARD, .batch_size = 2, .lanes = 2},
+     .story = "parts:afbg add:h batch:ab batch:fg wait ok:fg checkpoint "
+              "done:fg batch:h ok:h checkpoint ok:ab checkpoint:h done:hab"},
+    {"a lane that is stuck with a part holds the checkpoint inside",
+     {SHARD, .batch_size = 1, .lanes = 2, .backoff_base_ms = 1000000,
+      .backoff_maximum_ms = 1000000},
+     .story = "parts:fag batch:a batch:f ok:f checkpoint:f:1 batch:g ok:g "
+              "checkpoint fail:a wait pass batch:a ok:a checkpoint:f"},
+    {"an error halves a batch of parts down to the one",
+     {TRIES(0), .batch_size = 4, .bisects = true},
+     .story = "parts:abcd batch:abcd fail:abcd batch:ab ok:ab checkpoint:a:2 "
+              "batch:cd fail:cd batch:c fail:c attempts:c reported:c "
+              "checkpoint:a:3 batch:d ok:d checkpoint:a"},
+    {"a stop gives back the parts that did not start",
+     {SHARD, .batch_size = 2},
+     .story = "parts:abc batch:ab stop back:c part:ab/b checkpoint:a:1 done:a "
+              "again:b none"},
+
     {"the checkpoint stops where something was given back",
      {SHARD, .batch_size = 1, .lanes = 2},
      .story = "add:afbg batch:a batch:f ok:f done:f batch:g stop back:b "

@@ -74,7 +74,8 @@ extern "C" {
  * be NULL. */
 struct pollard_record {
     size_t size;    /* of this struct */
-    const char *id; /* SQS message id, or stream sequence number */
+    const char *id; /* SQS message id, or stream sequence number; of an
+                       aggregated Kinesis record's part SEQUENCE:N, N from 0 */
     size_t id_size;
     const void *data; /* SQS body, or the stream record's decoded data */
     size_t data_size;
