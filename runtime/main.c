@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/failed.h"
+#include "cli/filter.h"
 #include "cli/local.h"
 #include "cli/reference.h"
 #include "cli/run.h"
@@ -60,6 +61,28 @@ const struct command commands[] = {
      "With -c FILE, list and show also take a TRIGGER, for all that it "
      "reported.\n"
      "Exit status 65 when a file is no report, 75 when records failed again."},
+    {"filter", filter_main,
+     "test [--source SOURCE] [--data|--whole] PATTERN [EVENT]...\n"
+     "       pollard filter test [-c FILE] --trigger NAME [--data|--whole] "
+     "[EVENT]...",
+     "Say which events a pattern, or a trigger's filters, match, and why.\n"
+     "docs/filters.md tells what a pattern may say.\n\n"
+     "  --source   whose rules hold: sqs, kinesis or dynamodb; event: none's, "
+     "the\n"
+     "             event as it is. Default: what a record's eventSource says\n"
+     "  --trigger  the source and all filters of that trigger\n"
+     "  --data     an EVENT holds data alone, a line each, as `pollard send` "
+     "takes\n"
+     "             it: bodies, or what is within a record\n"
+     "  --whole    all of an EVENT is one record's data\n\n"
+     "PATTERN and EVENT are JSON when they begin with {, else files, and - is\n"
+     "standard input, which is also read when there is no EVENT. An EVENT is "
+     "a\n"
+     "record, one of Lambda's events with `Records`, or many, one behind "
+     "another.\n\n"
+     "Exit status 0 when all match, 1 when one does not, 65 when the pattern "
+     "or\n"
+     "an event is wrong."},
     {"local", local_main, "[OPTION]...",
      "Run the embedded SQS and Kinesis server alone, in memory, on "
      "loopback.\n\n"

@@ -7,8 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "config/problems.h"
 #include "supervisor/settings.h"
+
+#define NAMES_LIMIT 4096
 
 int command_usage(const char *name, const char *format, ...)
 {
@@ -65,6 +68,16 @@ int command_plain(int argc, char **argv, void (*write)(FILE *file))
     return fflush(stdout) || ferror(stdout) ? COMMAND_INTERNAL : COMMAND_OK;
 }
 
+void command_print(FILE *out, const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        bool is_c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
+
+        (void)fputc(*c < 0x20 || *c == 0x7f || is_c1 ? '?' : *c, out);
+        c += is_c1;
+    }
+}
+
 struct settings *command_load_settings(const char *path)
 {
     struct problems problems;
@@ -78,6 +91,26 @@ struct settings *command_load_settings(const char *path)
         (void)fprintf(stderr, "Name the configuration with -c FILE, or in "
                               "POLLARD_CONFIG.\n");
     return settings;
+}
+
+const struct trigger_config *
+command_find_trigger(const char *name, const struct settings *settings,
+                     const char *trigger)
+{
+    struct buffer names;
+
+    for (size_t i = 0; i < settings->trigger_count; i++)
+        if (!strcmp(settings->triggers[i].name, trigger))
+            return &settings->triggers[i];
+    buffer_init(&names, NAMES_LIMIT);
+    for (size_t i = 0; i < settings->trigger_count; i++)
+        buffer_printf(&names, "%s%s", i ? ", " : "",
+                      settings->triggers[i].name);
+    (void)command_usage(name, "%s has no trigger '%s'; it has %s",
+                        settings->path, trigger,
+                        buffer_ok(&names) ? buffer_text(&names) : "others");
+    buffer_finish(&names);
+    return NULL;
 }
 
 const char *command_default_config(void)

@@ -46,11 +46,20 @@ int command_bad_option(const char *name, char **argv);
 /* A subcommand that only prints, and takes nothing but --help. */
 int command_plain(int argc, char **argv, void (*write)(FILE *file));
 
+/* Text from outside, without what would move a terminal's cursor. */
+void command_print(FILE *out, const char *text);
+
 struct settings;
+struct trigger_config;
 
 /* Read the file, print every mistake to stderr. NULL: COMMAND_CONFIG. Caller
  * destroys. */
 struct settings *command_load_settings(const char *path);
+
+/* NULL: COMMAND_USAGE; stderr has said which triggers there are. */
+const struct trigger_config *
+command_find_trigger(const char *name, const struct settings *settings,
+                     const char *trigger);
 
 /* The default of -c: $POLLARD_CONFIG, or pollard.yaml. */
 const char *command_default_config(void);

@@ -61,15 +61,6 @@ static int parse(int argc, char **argv, const struct verb *verb,
     return COMMAND_OK;
 }
 
-static const struct trigger_config *
-find_trigger(const struct settings *settings, const char *name)
-{
-    for (size_t i = 0; i < settings->trigger_count; i++)
-        if (!strcmp(settings->triggers[i].name, name))
-            return &settings->triggers[i];
-    return NULL;
-}
-
 // With a configuration the first name is a trigger's.
 static int act_on_trigger(const struct verb *verb, const char *config,
                           struct failed_arguments *arguments)
@@ -83,12 +74,11 @@ static int act_on_trigger(const struct verb *verb, const char *config,
     if (!settings)
         return COMMAND_CONFIG;
     arguments->settings = settings;
-    arguments->trigger = find_trigger(settings, arguments->paths[0]);
+    arguments->trigger =
+        command_find_trigger(NAME, settings, arguments->paths[0]);
     arguments->paths++;
     arguments->path_count--;
-    status = arguments->trigger ? verb->act(arguments)
-                                : command_usage(NAME, "%s has no trigger '%s'",
-                                                config, arguments->paths[-1]);
+    status = arguments->trigger ? verb->act(arguments) : COMMAND_USAGE;
     settings_destroy(settings);
     return status;
 }

@@ -76,20 +76,10 @@ bool failed_open(const char *path, struct failure_read *read, struct error *err)
     return false;
 }
 
-void failed_print(FILE *out, const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        bool is_c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
-
-        (void)fputc(*c < 0x20 || *c == 0x7f || is_c1 ? '?' : *c, out);
-        c += is_c1;
-    }
-}
-
 static void say(const char *path, const struct error *err)
 {
     (void)fputs("pollard failed: ", stderr);
-    failed_print(stderr, path);
+    command_print(stderr, path);
     (void)fprintf(stderr, ": %s\n", err->message);
 }
 

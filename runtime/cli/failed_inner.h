@@ -50,9 +50,6 @@ void failed_list_finish(struct failed_list *list);
 bool failed_open(const char *path, struct failure_read *read,
                  struct error *err);
 
-/* Text from a file, without what would move a terminal's cursor. */
-void failed_print(FILE *out, const char *text);
-
 int failed_do_list(const struct failed_arguments *arguments);
 int failed_do_show(const struct failed_arguments *arguments);
 int failed_do_replay(const struct failed_arguments *arguments);

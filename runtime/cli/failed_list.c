@@ -9,7 +9,7 @@
 
 static void print_padded(const char *text, int width)
 {
-    failed_print(stdout, text);
+    command_print(stdout, text);
     (void)printf("%*s  ",
                  width > (int)strlen(text) ? width - (int)strlen(text) : 0, "");
 }
@@ -17,16 +17,16 @@ static void print_padded(const char *text, int width)
 static void print_text(const struct failed_entry *entry, const char *trigger)
 {
     print_padded(*entry->when ? entry->when : "-", 24);
-    failed_print(stdout, trigger ? trigger : entry->source);
+    command_print(stdout, trigger ? trigger : entry->source);
     (void)fputc('/', stdout);
     print_padded(entry->shard, 0);
     print_padded(entry->condition, 22);
     (void)printf("%" PRId64 " %s  ", entry->count,
                  entry->count == 1 ? "record" : "records");
-    failed_print(stdout, entry->first);
+    command_print(stdout, entry->first);
     (void)fputs("..", stdout);
     print_padded(entry->last, 0);
-    failed_print(stdout, entry->path);
+    command_print(stdout, entry->path);
     (void)fputc('\n', stdout);
 }
 

@@ -164,7 +164,7 @@ static void say(FILE *out, const char *what, const char *path,
     va_list args;
 
     (void)fputs(what, out);
-    failed_print(out, path);
+    command_print(out, path);
     va_start(args, format);
     (void)vfprintf(out, format, args);
     va_end(args);

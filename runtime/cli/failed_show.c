@@ -9,7 +9,7 @@
 static int complain(const char *path, const char *why)
 {
     (void)fputs("pollard failed: ", stderr);
-    failed_print(stderr, path);
+    command_print(stderr, path);
     (void)fprintf(stderr, ": %s\n", why);
     return COMMAND_DATA;
 }

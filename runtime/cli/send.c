@@ -10,7 +10,6 @@
 
 #include "aws/client.h"
 #include "aws/session.h"
-#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -22,8 +21,6 @@
 #include "cli/send_run.h"
 #include "cli/send_target.h"
 #include "supervisor/settings.h"
-
-#define NAMES_LIMIT 4096
 
 struct send_arguments {
     const char *config, *trigger, *file;
@@ -81,42 +78,16 @@ static int send_to_trigger(const struct settings *settings,
     return status;
 }
 
-static const struct trigger_config *
-find_trigger(const struct settings *settings, const char *name)
-{
-    for (size_t i = 0; i < settings->trigger_count; i++)
-        if (!strcmp(settings->triggers[i].name, name))
-            return &settings->triggers[i];
-    return NULL;
-}
-
-static int complain_trigger(const struct settings *settings,
-                            const struct send_arguments *arguments)
-{
-    struct buffer names;
-    int status;
-
-    buffer_init(&names, NAMES_LIMIT);
-    for (size_t i = 0; i < settings->trigger_count; i++)
-        buffer_printf(&names, "%s%s", i ? ", " : "",
-                      settings->triggers[i].name);
-    status = command_usage("send", "%s has no trigger '%s'; it has %s",
-                           arguments->config, arguments->trigger,
-                           buffer_ok(&names) ? buffer_text(&names) : "others");
-    buffer_finish(&names);
-    return status;
-}
-
 static int send_with(struct settings *settings,
                      const struct send_arguments *arguments, FILE *file)
 {
     const struct trigger_config *trigger =
-        find_trigger(settings, arguments->trigger);
+        command_find_trigger("send", settings, arguments->trigger);
     struct error err = {0};
     const char *objection;
 
     if (!trigger)
-        return complain_trigger(settings, arguments);
+        return COMMAND_USAGE;
     if (trigger->source.type == SOURCE_TYPE_DYNAMODB)
         return command_usage("send",
                              "'%s' reads a table's stream: put items into the "

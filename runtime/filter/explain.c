@@ -193,17 +193,35 @@ static void put_rule_failure(const struct sights *sights,
     buffer_append_char(out, '\n');
 }
 
+// Ways of $or of one filter, which stand behind one another; *way is the
+// rule's, from 1.
+static size_t count_ways(const struct pattern *pattern, const struct rule *rule,
+                         size_t *way)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < pattern->rule_count; i++) {
+        count += pattern->rules[i].filter == rule->filter;
+        if (&pattern->rules[i] == rule)
+            *way = count;
+    }
+    return count;
+}
+
 // Filters and ways of $or are named where there is more than one.
 static void put_title(const struct pattern *pattern, const struct rule *rule,
                       const char *verdict, struct buffer *out)
 {
+    bool has_filters = pattern->filter_count > 1;
+    size_t way = 0;
+    bool has_ways = count_ways(pattern, rule, &way) > 1;
+
     buffer_append_text(out, verdict);
-    if (pattern->filter_count > 1)
+    buffer_append_text(out, has_filters || has_ways ? " by" : "");
+    if (has_filters)
         buffer_printf(out, " filter %u", rule->filter + 1);
-    if (pattern->rule_count > pattern->filter_count)
-        buffer_printf(out, "%s way %zu of $or",
-                      pattern->filter_count > 1 ? "," : "",
-                      (size_t)(rule - pattern->rules) + 1);
+    if (has_ways)
+        buffer_printf(out, "%s way %zu of $or", has_filters ? "," : "", way);
     buffer_append_text(out, ":\n");
 }
 

@@ -69,10 +69,11 @@ static uint32_t below(const struct walk *walk, uint32_t node, const char *name)
     return pattern_find(walk->pattern, node, bytes_of(name));
 }
 
+// What a record does not have (data is NULL) is not shown.
 static void show(struct walk *walk, uint32_t node, const char *name,
                  struct bytes text)
 {
-    uint32_t found = below(walk, node, name);
+    uint32_t found = text.data ? below(walk, node, name) : 0;
 
     if (found)
         walk_text(walk, found, text);
@@ -201,7 +202,7 @@ static void show_kinesis(struct walk *walk, const struct record *record)
     show(walk, PATTERN_ROOT, "eventName", BYTES("aws:kinesis:record"));
     show(walk, PATTERN_ROOT, "invokeIdentityArn",
          bytes_of(record->origin->identity));
-    if (!below(walk, PATTERN_ROOT, "eventID"))
+    if (!below(walk, PATTERN_ROOT, "eventID") || !record->origin->shard)
         return;
     full_id = record_full_id(record);
     id = mem_printf("%s:%.*s", record->origin->shard, BYTES_ARGS(full_id));
