@@ -295,6 +295,8 @@ int64_t pipeline_deadline_ms(const struct pipeline *pipeline)
 
     int64_t deadline_ms;
 
+    if (flow->discards) // wait to be taken
+        return flow->now_ms;
     if (flow->stopped)
         return CLOCK_NEVER;
     deadline_ms = flow->ops->deadline_ms(flow, gate_opens_ms(&pipeline->gate));

@@ -172,7 +172,8 @@ void pipeline_end_of_shard(struct pipeline *pipeline, int64_t now_ms);
 void pipeline_counts(const struct pipeline *pipeline,
                      struct pipeline_counts *counts);
 
-/* When something may change by time alone: a window closes, a backoff ends. */
+/* When something may change by time alone: a window closes, a backoff ends.
+ * Now, when a discard waits to be taken. */
 int64_t pipeline_deadline_ms(const struct pipeline *pipeline);
 
 /* Start nothing more: what has not started becomes SOURCE_RETURN settlements,

@@ -426,6 +426,7 @@ static void shard_discarded(struct flow *flow, struct discard *discarded,
     for (size_t i = 0; i < batch->count; i++)
         done(shard, batch->records[i]);
     free(batch);
+    tumbling_gave_up(&shard->tumbling);
     shard_lane_got_on(lane);
 }
 

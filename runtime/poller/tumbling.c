@@ -283,6 +283,11 @@ void tumbling_moved(struct tumbling *tumbling, struct bytes state)
         tumbling->early = TUMBLING_TOO_LARGE;
 }
 
+void tumbling_gave_up(struct tumbling *tumbling)
+{
+    tumbling->is_changed |= tumbling->is_open && !tumbling->is_told;
+}
+
 void tumbling_closed(struct tumbling *tumbling)
 {
     bool goes_on = tumbling->early == TUMBLING_TOO_LARGE;

@@ -116,6 +116,11 @@ struct event_window *tumbling_view(struct tumbling *tumbling, bool is_final);
 /* A call with records left this state; copied. */
 void tumbling_moved(struct tumbling *tumbling, struct bytes state);
 
+/* Records of the open window were given up, so the checkpoint passes them: the
+ * window is stored even when no call of it has left a state yet, or else a
+ * worker that takes over would owe it no final call. */
+void tumbling_gave_up(struct tumbling *tumbling);
+
 /* The final call succeeded. */
 void tumbling_closed(struct tumbling *tumbling);
 

@@ -125,6 +125,10 @@ static struct story_case cases[] = {
      .age_ms = 70000,
      .story = "add:abc due:0 wait old:ab dropped:ab wait old:c dropped:c "
               "checkpoint:c done:abc none"},
+    {"what is given up when a batch is formed is there to be taken now",
+     {AGES(60000), .batch_size = 2},
+     .age_ms = 70000,
+     .story = "add:a wait due:0 old:a never_due dropped:a checkpoint:a"},
     {"a window closes before its first record is too old",
      {AGES(60000), .batch_size = 9, .window_ms = 300000},
      .story = "add:a +20000 add:b wait due:39000 +38999 wait +1 batch:ab"},

@@ -106,8 +106,12 @@ static struct tumbling_case {
      "add:a@10 call:a/0 ok kept call:a/0 ok/1 kept:a/1"},
     {"and attempts are counted", // "MaximumRetryAttempts applies"
      {.maximum_attempts = 1, .is_bounded = true},
-     "add:ab@10 call:ab/0 ok call:ab/0 ok gone:ab/0 kept:b add:c@20 "
+     "add:ab@10 call:ab/0 ok call:ab/0 ok gone:ab/0 kept:b/0 add:c@20 "
      "call:c/0 ok/1 kept:c/1"},
+    {"a window of which all was given up is stored: it is owed a final call",
+     {.is_bounded = true, .batch_size = 1},
+     "add:ab@10 call:a/0 fail gone:a/0 kept:a/0 call:b/0 fail gone:b/0 kept:b "
+     "add:c@70 final/0 ok kept:/- call:c/0 ok/1 kept:c/1"},
     {"what is given up leaves the state as it was",
      {.batch_size = 1, .is_bounded = true},
      "add:abc@10 call:a/0 ok/1 call:b/1 fail gone:b/1 call:c/1 ok/2 "
