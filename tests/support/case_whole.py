@@ -13,7 +13,7 @@ SLACK_MS = 150  # between a receive and its call, when times are compared
 REGION, ACCOUNT = "us-east-1", "000000000000"
 LABEL = "2026-01-01T00:00:00.000"  # of DynamoDB streams
 FIRST_SEQUENCE = 999999999999999999998  # of a DynamoDB shard: they grow in length too
-QUARTER_MS = 900000
+HOUR_MS = 3600000
 
 
 class Record:
@@ -52,7 +52,7 @@ class Servers:
 
     def __init__(self, sqs, kinesis, dynamodb):
         self.sqs, self.kinesis, self.dynamodb = sqs, kinesis, dynamodb
-        self.base_ms = (int(time.time() * 1000) // QUARTER_MS - 1) * QUARTER_MS
+        self.base_ms = (int(time.time() * 1000) // HOUR_MS - 1) * HOUR_MS  # records' `arrives` counts from here
         self.start_ms = None  # wall clock
 
 
@@ -129,10 +129,7 @@ class KinesisStream:
         return self.case.resource in checkpoints
 
     def is_at_rest(self, checkpoints):
-        return self.case.is_checkpointed(checkpoints, self.ends())
-
-    def ends(self):
-        return False
+        return self.case.is_checkpointed(checkpoints, False)
 
 
 class DynamodbStream:
@@ -153,6 +150,10 @@ class DynamodbStream:
         self.names = {name: shard.name for name, shard in self.shards.items()}
 
     def send(self, records):
+        with self.server.lock:
+            self.put(records)
+
+    def put(self, records):
         for spec in self.case.shards:
             if spec["name"] not in self.shards:
                 self.open(spec)
@@ -160,8 +161,7 @@ class DynamodbStream:
                 if record.shard == spec["name"]:
                     self.case.ids[record.sequence] = record.name
                     self.server.put_record(self.shards[spec["name"]], record.dynamodb(self.base_ms))
-        last = self.case.shards[-1]
-        if last.get("closed"):
+        if self.case.shards[-1].get("closed") and len(self.case.ids) == len(self.case.records):
             self.server.disable(self.stream)
 
     def is_positioned(self, _):
@@ -241,10 +241,12 @@ class Case:
         if records or not self.is_queue:
             self.place_in.send(records)
 
+    def starts_now(self):
+        return self.spec["settings"].get("starting_position") == "LATEST"
+
     def has_begun(self, checkpoints):
-        """Where its reading begins is decided, if that depends on now."""
-        starts_now = self.spec["settings"].get("starting_position") == "LATEST"
-        return not starts_now or self.place_in.is_positioned(checkpoints)
+        """Where its reading begins is decided."""
+        return self.place_in.is_positioned(checkpoints)
 
     # -- what happened
 
@@ -370,7 +372,7 @@ class Case:
 
     def word(self, name, argument):
         """What <name argument> means in a document."""
-        known = {"arn": self.arn, "region": REGION, "function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:scripted",
+        known = {"arn": self.arn, "region": REGION, "function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.trigger}",
                  "role": f"arn:aws:iam::{ACCOUNT}:role/pollard"}
         if name == "id":
             return next((i for i, n in self.ids.items() if n == argument), f"no record {argument}")

@@ -584,6 +584,7 @@ static bool is_over(const struct case_world *world)
 static void run_life(struct case_world *world)
 {
     json_int_t until = CASE_UNTIL_MS;
+    int64_t begin_ms = world->now_ms;
 
     (void)json_unpack((json_t *)(uintptr_t)world->spec, "{s:I}", "until",
                       &until);
@@ -592,7 +593,7 @@ static void run_life(struct case_world *world)
         if (is_over(world))
             return;
         world->now_ms = next_ms(world);
-        if (world->now_ms > CASE_START_MS + until)
+        if (world->now_ms > begin_ms + until)
             return;
     }
     fail_msg("no end after %lld ms",

@@ -3,6 +3,7 @@ are trimmed, hidden from listings or gone, iterators that expire, answers that
 are refused or damaged. It keeps the rules that the service keeps (wire.md
 section 4), and notes every call.
 """
+import contextlib
 import http.server
 import json
 import threading
@@ -232,7 +233,8 @@ class DynamodbStreams:
                 self.send_header("Content-Type", "application/x-amz-json-1.0")
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
-                self.wfile.write(answer)
+                with contextlib.suppress(ConnectionError):  # a worker that stops
+                    self.wfile.write(answer)
 
             def log_message(self, *_):
                 pass
