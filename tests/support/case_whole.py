@@ -188,7 +188,7 @@ class Case:
 
     def place(self, index, stage):
         """Which trigger it is, and where its things are."""
-        self.trigger = f"c{index}"
+        self.trigger = f"c{index:03}"
         self.resource = self.trigger + (".fifo" if self.is_fifo else "")
         self.failed = f"failed-{self.trigger}"
         self.ledger = stage.path(f"{self.trigger}.jsonl")
