@@ -4,6 +4,7 @@
 # make check-asan check-ubsan check-tsan      the same tests under a sanitizer
 # make check-valgrind                         the unit tests under valgrind
 # make interop    the end-to-end stories against servers nobody here wrote
+# make differential  the filter engine against EventBridge's own matcher
 # make crash      kill -9 at random moments, then count
 # make bench      figures, side by side with what they are compared to
 # make fuzz       every fuzzer for FUZZ_SECONDS (60) each; some: FUZZ="yaml response"
@@ -62,7 +63,7 @@ FUZZ    ?= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/bench_*.c)) \
            $(patsubst bench/handlers/%.c,$(BUILD)/bench/handlers/%.so,$(wildcard bench/handlers/*.c))
 
-.PHONY: all deps run test check check-one interop crash bench fuzz $(addprefix fuzz-,$(FUZZ)) bare docs lint format install clean help
+.PHONY: all deps run test check check-one interop differential crash bench fuzz $(addprefix fuzz-,$(FUZZ)) bare docs lint format install clean help
 .SECONDARY:
 .SECONDEXPANSION:
 .DELETE_ON_ERROR:
@@ -182,6 +183,9 @@ check-valgrind: all $(TESTS)
 
 interop: all
 	$(Q)sh tests/interop/run.sh $(BUILD)
+
+differential: $(BUILD)/tests/differential/judge
+	$(Q)sh tests/differential/run.sh $(BUILD) $(DIFFERENTIAL_ARGUMENTS)
 
 crash: all
 	$(Q)sh tests/fault/crash.sh $(BUILD)

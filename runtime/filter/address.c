@@ -2,16 +2,21 @@
 
 #include <arpa/inet.h>
 
+#define V4_SIZE 15 // "255.255.255.255"; with leading zeros no more than that
+
 static bool parse_v4(struct bytes text, struct address *address)
 {
     unsigned numbers = 0, number = 0, digits = 0;
 
+    if (text.size > V4_SIZE)
+        return false;
     for (size_t i = 0; i <= text.size; i++) {
         char c = i < text.size ? text.data[i] : '.';
 
         if (c >= '0' && c <= '9') {
             number = number * 10 + (unsigned)(c - '0');
-            if (number > 255 || ++digits > 16)
+            digits++;
+            if (number > 255)
                 return false;
             continue;
         }

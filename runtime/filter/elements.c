@@ -52,7 +52,7 @@ static void put(struct elements *elements, enum finding_type type,
                                      sizeof(*elements->list));
     }
     elements->list[elements->count++] =
-        (struct finding){.type = type & 3u, .what = what & 0x3fffffffu};
+        (struct finding){.type = type & 3u, .what = what & 0x1fffffffu};
 }
 
 size_t elements_open(struct elements *elements, enum finding_type type,
@@ -142,8 +142,6 @@ static struct part part_below(const struct part *part, uint32_t node)
     return below;
 }
 
-static void judge_scope(const struct part *part, size_t from, size_t to);
-
 // From which place on the element that `standing` is of holds all: what lies
 // before is absent from it. part->high + 1: it does not.
 static uint32_t holds_from(const struct part *part)
@@ -152,97 +150,156 @@ static uint32_t holds_from(const struct part *part)
     uint32_t from = part->high;
 
     for (uint32_t i = part->low; i < part->high; i++) {
-        if (standing[i] == STANDING_HIT) {
-            if (from > i)
-                from = i;
-        } else if (standing[i] == STANDING_SEEN || !is_optional(part, i)) {
+        if (from > i && standing[i] == STANDING_HIT)
+            from = i;
+        if (standing[i] == STANDING_SEEN ||
+            (standing[i] == STANDING_UNSEEN && !is_optional(part, i)))
             return part->high + 1;
-        }
     }
     return from;
 }
 
-// Up to `from`, nothing may be in the array at all.
+// Up to `from`, nothing may be in the array at all but what is given.
 static bool absent_before(const struct part *part, uint32_t from)
 {
     for (uint32_t i = part->low; i < from; i++)
-        if (part->elements->somewhere[i] != STANDING_UNSEEN)
+        if (part->elements->standing[i] < STANDING_GIVEN &&
+            part->elements->somewhere[i] != STANDING_UNSEEN)
             return false;
     return true;
 }
 
-// The element that holds from the earliest place on, or part->high + 1.
-static uint32_t judge_elements(const struct part *part, size_t from, size_t to)
+// Behind a finding, and all within it.
+static size_t next_of(const struct finding *list, size_t i)
+{
+    return list[i].type <= FINDING_ELEMENT ? list[i].end : i + 1;
+}
+
+static void judge_within(const struct part *part, size_t from, size_t to);
+
+// An element, or none at all (from == to), beside what is found outside.
+static uint32_t judge_element(const struct part *part, const uint8_t *outside,
+                              size_t from, size_t to)
+{
+    uint8_t *standing = part->elements->standing;
+
+    for (uint32_t i = part->low; i < part->high; i++)
+        standing[i] = outside[i - part->low] == STANDING_HIT
+                          ? STANDING_GIVEN
+                          : outside[i - part->low];
+    judge_within(part, from, to);
+    return holds_from(part);
+}
+
+// The element that holds from the earliest place on, or part->high + 1. Leaves
+// its standing in `chosen`.
+static uint32_t judge_elements(const struct part *part, const uint8_t *outside,
+                               uint8_t *chosen, size_t from, size_t to)
 {
     const struct finding *list = part->elements->list;
-    uint32_t best;
+    uint32_t best = judge_element(part, outside, from, from);
 
-    judge_scope(part, from, from); // as if in no element
-    best = holds_from(part);
-    for (size_t i = from; i < to && best > part->low;
-         i = list[i].type <= FINDING_ELEMENT ? list[i].end : i + 1) {
+    for (size_t i = from; i < to && best > part->low; i = next_of(list, i)) {
         uint32_t held;
 
         if (list[i].type != FINDING_ELEMENT)
             continue;
-        judge_scope(part, i + 1, list[i].end);
-        held = holds_from(part);
-        if (held < best)
-            best = held;
+        held = judge_element(part, outside, i + 1, list[i].end);
+        if (held >= best)
+            continue;
+        best = held;
+        memcpy(chosen, part->elements->standing + part->low,
+               part->high - part->low);
     }
     return best;
 }
 
-// Leaves the standing of the array as a whole.
-static void judge_array(const struct part *part, size_t from, size_t to)
+// Adds what an element holds to the standing; false when none holds anything.
+static bool judge_array(const struct part *part, size_t from, size_t to)
 {
-    uint8_t *standing = part->elements->standing;
-    uint32_t best = judge_elements(part, from, to);
+    uint8_t *standing = part->elements->standing + part->low;
+    size_t size = part->high - part->low;
+    AUTO_FREE uint8_t *outside = mem_calloc(size, 2);
+    uint8_t *chosen = outside + size;
+    uint32_t best;
 
+    memcpy(outside, standing, size);
+    best = judge_elements(part, outside, chosen, from, to);
+    memcpy(standing, outside, size);
     look_everywhere(part, from, to);
-    if (best > part->high || !absent_before(part, best))
-        best = part->high + 1;
-    for (uint32_t i = part->low; i < part->high; i++)
-        standing[i] = best > part->high ? STANDING_SEEN
-                      : i < best        ? STANDING_UNSEEN
-                                        : STANDING_HIT;
+    if (best >= part->high || !absent_before(part, best))
+        return false;
+    for (size_t i = 0; i < size; i++)
+        raise(&standing[i], chosen[i]);
+    return true;
+}
+
+// The part of a rule that lies at an array's node or below, if the array was
+// not found to hold it.
+static bool is_open(const struct part *part, const struct finding *array,
+                    struct part *below)
+{
+    if (array->type != FINDING_ARRAY || array->holds)
+        return false;
+    *below = part_below(part, array->what);
+    return below->low < below->high;
+}
+
+static bool judge_arrays(const struct part *part, size_t from, size_t to)
+{
+    struct finding *list = part->elements->list;
+    bool gained = false;
+    struct part below;
+
+    for (size_t i = from; i < to && work(part->elements); i = next_of(list, i))
+        if (is_open(part, &list[i], &below)) {
+            list[i].holds = judge_array(&below, i + 1, list[i].end);
+            gained |= list[i].holds;
+        }
+    return gained;
+}
+
+// Of arrays that hold nothing, what is in them is not absent.
+static void note_rest(const struct part *part, size_t from, size_t to)
+{
+    const struct finding *list = part->elements->list;
+    struct part below;
+
+    for (size_t i = from; i < to && work(part->elements);
+         i = next_of(list, i)) {
+        if (!is_open(part, &list[i], &below))
+            continue;
+        look_everywhere(&below, i + 1, list[i].end);
+        for (uint32_t place = below.low; place < below.high; place++)
+            if (part->elements->somewhere[place] != STANDING_UNSEEN)
+                raise(&part->elements->standing[place], STANDING_SEEN);
+    }
 }
 
 // Findings right within an array belong to what the array is in.
-static void apply_direct(const struct part *part, size_t from, size_t to)
+static void apply_values(const struct part *part, size_t from, size_t to)
 {
-    const struct finding *list = part->elements->list;
+    struct finding *list = part->elements->list;
 
-    for (size_t i = from; i < to;
-         i = list[i].type <= FINDING_ELEMENT ? list[i].end : i + 1)
-        if (list[i].type >= FINDING_HIT)
-            apply(part, &list[i], part->elements->standing);
-}
-
-static void judge_within(const struct part *part, size_t from, size_t to)
-{
-    const struct finding *list = part->elements->list;
-
-    for (size_t i = from; i < to && work(part->elements);) {
+    for (size_t i = from; i < to && work(part->elements);
+         i = next_of(list, i)) {
         if (list[i].type == FINDING_ARRAY) {
-            struct part below = part_below(part, list[i].what);
-
-            // The same key twice: one array that holds is enough.
-            if (below.low < below.high && holds_from(&below) >= below.high)
-                judge_array(&below, i + 1, list[i].end);
-            apply_direct(part, i + 1, list[i].end);
-            i = list[i].end;
-        } else {
-            apply(part, &list[i++], part->elements->standing);
+            list[i].holds = false;
+            apply_values(part, i + 1, list[i].end);
+        } else if (list[i].type >= FINDING_HIT) {
+            apply(part, &list[i], part->elements->standing);
         }
     }
 }
 
-static void judge_scope(const struct part *part, size_t from, size_t to)
+// When an event has a key twice, or once with dots and once without, each of
+// several arrays may hold a part: as long as one more does.
+static void judge_within(const struct part *part, size_t from, size_t to)
 {
-    memset(part->elements->standing + part->low, STANDING_UNSEEN,
-           part->high - part->low);
-    judge_within(part, from, to);
+    apply_values(part, from, to);
+    while (judge_arrays(part, from, to))
+        ;
+    note_rest(part, from, to);
 }
 
 static bool has_bit(const uint64_t *bits, uint32_t i)

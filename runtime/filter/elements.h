@@ -34,7 +34,8 @@ enum finding_type {
 };
 
 struct finding {
-    uint32_t type : 2, what : 30; // enum finding_type; condition or node
+    uint32_t type : 2, what : 29; // enum finding_type; condition or node
+    uint32_t holds : 1;           // an array: one of its elements was chosen
     uint32_t end;
 };
 
@@ -42,6 +43,7 @@ struct finding {
 enum standing {
     STANDING_UNSEEN, // its field is not there
     STANDING_SEEN,   // it is, but does not hold
+    STANDING_GIVEN,  // holds outside of the array that is judged
     STANDING_HIT,
 };
 

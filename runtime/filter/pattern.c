@@ -218,17 +218,16 @@ static void place_conditions(struct pattern *pattern)
 
         if (!node->condition_count++)
             node->condition = i;
-        while (at != PATTERN_ROOT) {
-            at = pattern->nodes[at].parent;
+        for (; at != PATTERN_ROOT; at = pattern->nodes[at].parent)
             widen(&pattern->nodes[at], i);
-        }
+        widen(&pattern->nodes[PATTERN_ROOT], i);
     }
 }
 
-// Two of a rule's conditions are below a node: neighbours in order.
+// Two of a rule's conditions are at a node or below: neighbours in order.
 static void mark_bound(struct pattern *pattern, uint32_t a, uint32_t b)
 {
-    uint32_t at = pattern->nodes[pattern->conditions[a].node].parent;
+    uint32_t at = pattern->conditions[a].node;
 
     while (at != PATTERN_ROOT && pattern->nodes[at].high <= b)
         at = pattern->nodes[at].parent;

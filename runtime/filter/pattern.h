@@ -45,10 +45,10 @@ struct pattern_node {
     uint32_t edge, edge_count;           // children, in `edges`
     uint32_t slot, slot_mask;            // their hash table; 0: too few for one
     uint32_t condition, condition_count; // that ask for this very value
-    uint32_t low, high; // conditions below it: their numbers, without `high`
+    uint32_t low, high; // conditions on it and below: numbers, without `high`
     bool is_parent;     // some child has children: keys with dots lead there
-    bool binds;         // a rule has two conditions below: one element of an
-                        // array has to hold both
+    bool binds;         // a rule has two of these conditions: one element of
+                        // an array has to hold both
 };
 
 /* What one field is asked for; its number is its place in order of paths. */
