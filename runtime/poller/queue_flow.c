@@ -249,10 +249,12 @@ static void queue_finish(struct flow *flow, struct batch *batch,
         finish_record(queue, batch->records[i], verdict_on(verdict, i), &line);
     window_put_back(&queue->window, &line);
     free(batch);
-    if (!verdict->is_unstarted)
+    if (!verdict->is_unstarted) {
         retry_got_on(&queue->retry);
-    else if (!queue->order.running)
+        window_reopen(&queue->window, flow->now_ms);
+    } else if (!queue->order.running) {
         pause_queue(queue);
+    }
 }
 
 static void queue_discarded(struct flow *flow, struct discard *discard,

@@ -50,24 +50,22 @@ static void measure_front(struct window *window)
     grow_front(window);
 }
 
-/* Windows in which nothing came are over; the one we are in started a whole
- * number of lengths after the last that opened. */
-static void skip_empty_windows(struct window *window, int64_t now_ms)
+/* The window that the first in line falls into. Those in which nothing came are
+ * over; the one we are in started a whole number of lengths after the last that
+ * opened. */
+static void open_window(struct window *window, int64_t now_ms)
 {
     int64_t length = window->options.length_ms;
 
+    window->opened_ms = window->has_reopened ? window->reopened_ms : now_ms;
     if (length > 0 && now_ms > window->opened_ms)
         window->opened_ms += (now_ms - window->opened_ms) / length * length;
 }
 
 void window_add(struct window *window, struct record *record, int64_t now_ms)
 {
-    if (!window->waiting.count) {
-        if (window->options.reopens && window->opened_ms)
-            skip_empty_windows(window, now_ms);
-        else
-            window->opened_ms = now_ms;
-    }
+    if (!window->waiting.count)
+        open_window(window, now_ms);
     record_list_add(&window->waiting, record);
     window->bytes += record->event_size;
     if (!window->front_is_full)
@@ -93,6 +91,8 @@ void window_put_back(struct window *window, struct record_list *list)
 
 void window_reopen(struct window *window, int64_t now_ms)
 {
+    window->has_reopened = true;
+    window->reopened_ms = now_ms;
     if (window->options.reopens)
         window->opened_ms = now_ms;
 }

@@ -3,10 +3,12 @@
  * line, cut by batch size and payload, is the next batch. It may go when it is
  * full or when its window has passed, whichever comes first (Lambda's rule).
  *
- * A queue's window opens with its first waiting record. A shard's opens when
- * the previous invocation finished, and an empty one is followed by another.
- * Neither is held so long that the first record's visibility would not last for
- * the invocation.
+ * A window opens when the previous invocation finished, and an empty one is
+ * followed by another; the first of all opens with its first record. A queue
+ * runs several batches at once: an invocation that finishes while records wait
+ * does not open their window anew, and what a batch leaves behind began with
+ * its first record. No window is held so long that the first record's
+ * visibility would not last for the invocation.
  *
  * Threads: the poller's. Pure: time is an argument.
  */
@@ -26,14 +28,16 @@ struct window_options {
     size_t payload_limit; // bytes of a batch's event
     int64_t length_ms;    // 0: go at once with what is there
     int64_t needs_ms;     // visibility that a record must have left to start
-    bool reopens;         // a shard's: windows follow each other
+    bool reopens;         // a shard's: with what waits, too
 };
 
 struct window {
     struct window_options options;
     struct record_list waiting; // owned
     size_t bytes;               // of all that waits, as event
-    int64_t opened_ms;          // 0: never yet
+    int64_t opened_ms;          // of what waits
+    bool has_reopened;          // an invocation finished
+    int64_t reopened_ms;        // when
 
     // The front of the line: what the next batch would take.
     size_t front_count, front_bytes;
@@ -50,7 +54,7 @@ void window_add(struct window *window, struct record *record, int64_t now_ms);
  * is empty afterwards. */
 void window_put_back(struct window *window, struct record_list *list);
 
-/* An invocation finished: a shard's next window opens. */
+/* An invocation finished: the next window opens. */
 void window_reopen(struct window *window, int64_t now_ms);
 
 /* The front may go: it is full, or its window has passed. */

@@ -18,7 +18,7 @@ struct arrival {
 static struct window_case {
     const char *name;
     struct window_options options;
-    int64_t reopened_ms; // a shard's invocation finished then
+    int64_t reopened_ms; // an invocation finished then
     struct arrival arrivals[12];
     int64_t due_ms; // the first moment it is due
     size_t count;   // of the batch then
@@ -97,6 +97,18 @@ static struct window_case {
      .arrivals = {{7600, 100, 0}, {7700, 100, 0}},
      .due_ms = 8000,
      .count = 2},
+    {"queue: the window opens when an invocation finished",
+     {.batch_size = 10, .payload_limit = LIMIT, .length_ms = 1000},
+     .reopened_ms = 3000,
+     .arrivals = {{3600, 100, 0}, {3900, 100, 0}},
+     .due_ms = 4000,
+     .count = 2},
+    {"queue: an empty window is followed by another",
+     {.batch_size = 10, .payload_limit = LIMIT, .length_ms = 1000},
+     .reopened_ms = 3000,
+     .arrivals = {{7600, 100, 0}},
+     .due_ms = 8000,
+     .count = 1},
     {"shard: before any invocation it opens with the first record",
      {.batch_size = 10,
       .payload_limit = LIMIT,
