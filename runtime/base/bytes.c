@@ -12,6 +12,8 @@
 #define THREES 0x3030303030303030u
 #define SIXES 0x0606060606060606u
 
+#define FIRST_CAPACITY 256u
+
 static bool are_digits(uint64_t eight)
 {
     return (eight & HIGH_HALVES) == THREES &&
@@ -69,7 +71,10 @@ char *buffer_reserve(struct buffer *buffer, size_t more)
     }
     wanted = buffer->size + more + 1;
     if (wanted > buffer->capacity) {
-        capacity = buffer->capacity ? buffer->capacity : 256;
+        // The first time it is often known how much comes.
+        capacity = buffer->capacity ? buffer->capacity : FIRST_CAPACITY;
+        if (!buffer->capacity && capacity < wanted)
+            capacity = wanted;
         while (capacity < wanted)
             capacity += capacity / 2;
         buffer->data = mem_realloc(buffer->data, capacity, 1);

@@ -74,7 +74,9 @@ struct pipeline_options {
     } filtered;
 
     // Shards.
-    size_t lanes; // parallelization_factor
+    size_t lanes;   // parallelization_factor
+    bool is_pushed; // enhanced fan-out: what comes next is at hand already, so
+                    // little is read ahead
     bool bisects;
     int64_t maximum_attempts;           // retries; -1: any
     int64_t maximum_age_ms;             // -1: any

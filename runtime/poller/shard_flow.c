@@ -17,6 +17,9 @@
 // brings no more than the other.
 #define SHARD_READ_AHEAD 2000
 #define SHARD_READ_MOST 10000
+// Of what is pushed only so many bytes for each lane: a subscription is to take
+// less than 2 MiB, and the next records are one hand away.
+#define SHARD_PUSHED_AHEAD_BYTES (256u * 1024)
 // A window closes so long before its first record is too old.
 #define SHARD_SPARE_AGE_MS 1000
 
@@ -95,14 +98,19 @@ static void add_load(const struct shard_lane *lane, struct load *load)
     }
 }
 
+static size_t read_ahead(const struct shard_flow *shard)
+{
+    size_t ahead = shard->lane_count * SHARD_READ_AHEAD;
+
+    return ahead < SHARD_READ_MOST ? ahead : SHARD_READ_MOST;
+}
+
 /* A batch for each lane and one more, or what the lanes read ahead. */
 static size_t most_records(const struct shard_flow *shard)
 {
     size_t batches = (shard->lane_count + 1) * shard->flow.options.batch_size;
-    size_t ahead = shard->lane_count * SHARD_READ_AHEAD;
+    size_t ahead = read_ahead(shard);
 
-    if (ahead > SHARD_READ_MOST)
-        ahead = SHARD_READ_MOST;
     return batches > ahead ? batches : ahead;
 }
 
@@ -113,19 +121,44 @@ static bool is_low(size_t have, size_t stuck, size_t most)
 }
 
 /* Asked for when half of it is free, so that reads stay large. */
+static size_t polled_room(const struct shard_flow *shard,
+                          const struct load *load)
+{
+    const struct flow *flow = &shard->flow;
+    size_t records = most_records(shard);
+    size_t bytes = (shard->lane_count + 1) * flow->options.payload_limit;
+
+    if (!is_low(load->count, load->stuck_count, records) ||
+        !is_low(load->bytes, load->stuck_bytes, bytes))
+        return 0;
+    return flow_room_within(flow, load->count, load->bytes, records, bytes);
+}
+
+/* What forms a batch for each lane, whatever its size, or a little more. */
+static size_t pushed_room(const struct shard_flow *shard,
+                          const struct load *load)
+{
+    const struct flow *flow = &shard->flow;
+    size_t lanes = shard->lane_count;
+    size_t batches = flow_room_within(flow, load->count, load->bytes,
+                                      lanes * flow->options.batch_size,
+                                      lanes * flow->options.payload_limit);
+    size_t ahead =
+        flow_room_within(flow, load->count, load->bytes, read_ahead(shard),
+                         lanes * SHARD_PUSHED_AHEAD_BYTES);
+
+    return batches > ahead ? batches : ahead;
+}
+
 static size_t shard_room(const struct flow *flow)
 {
     const struct shard_flow *shard = of_const(flow);
-    size_t records = most_records(shard);
-    size_t bytes = (shard->lane_count + 1) * flow->options.payload_limit;
     struct load load = {0};
 
     for (size_t i = 0; i < shard->lane_count; i++)
         add_load(&shard->lanes[i], &load);
-    if (!is_low(load.count, load.stuck_count, records) ||
-        !is_low(load.bytes, load.stuck_bytes, bytes))
-        return 0;
-    return flow_room_within(flow, load.count, load.bytes, records, bytes);
+    return flow->options.is_pushed ? pushed_room(shard, &load)
+                                   : polled_room(shard, &load);
 }
 
 // ---- Too old ----

@@ -51,7 +51,7 @@ struct chunk *chunk_adopt(struct buffer *body, struct record *records,
     chunk->records = records;
     for (size_t i = 0; i < count; i++)
         chunk->records[i].chunk = chunk;
-    chunk->live = count;
+    chunk->capacity = chunk->live = count;
     return chunk;
 }
 

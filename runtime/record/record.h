@@ -101,7 +101,7 @@ struct record *record_list_take(struct record_list *list);
 struct chunk {
     struct buffer body;     // owned: the response
     struct record *records; // owned: an array
-    size_t capacity;        // of the array; 0: as many as there are
+    size_t capacity;        // of the array
     void *extra;            // owned: attribute arrays; free(3)
     size_t live;
     struct chunk_spares *spares; // borrowed; where memory goes; NULL: free(3)

@@ -83,7 +83,8 @@ static bool wants_look(const struct fanout_reader *reader)
 static void subscribe(struct fanout_reader *reader, int64_t now_ms)
 {
     reader->is_subscribed = true;
-    reader->is_cut = reader->is_heard = reader->is_paused = false;
+    reader->is_cut = reader->is_heard = reader->is_told = false;
+    reader->is_paused = false;
     reader->subscribed_ms = reader->heard_ms = now_ms;
 }
 
@@ -199,9 +200,10 @@ void fanout_reader_got_event(struct fanout_reader *reader,
 {
     reader->heard_ms = now_ms;
     reader->is_heard = true;
-    reader->failures = 0;
     if (!event)
         return;
+    reader->is_told = true;
+    reader->failures = 0;
     note_position(reader, event);
     note_end(reader, event);
     if (now_ms >= reader->subscribed_ms + OLD_MS) // let it be the last one
@@ -238,7 +240,7 @@ void fanout_reader_got_end(struct fanout_reader *reader, int64_t now_ms)
     if (reader->is_cut)
         return;
     reader->due_ms = now_ms;
-    if (!reader->is_heard) // a server that has nothing to say
+    if (!reader->is_told) // a server that has nothing to say
         retry(reader, now_ms);
 }
 

@@ -59,7 +59,8 @@ struct fanout_reader {
     struct random random;
     bool is_subscribed; // or about to be: a call is in flight
     bool is_cut;        // and its end is expected
-    bool is_heard;      // an event came on it
+    bool is_heard;      // something came on it
+    bool is_told;       // and it was a SubscribeToShardEvent
     bool is_paused;
     bool is_looking;
     int64_t subscribed_ms; // the call in flight, or the last one

@@ -22,8 +22,9 @@
 #define TROUBLE_LOG_MS (60 * 1000)
 #define SILENCE_MS (60 * 1000) // the reader is quicker
 
-// What may wait for the poller before the transfer is made to stand still. One
-// event more is on its way in.
+// What may wait for the poller before the transfer is made to stand still: then
+// an event as large as they get is still on its way in. A chunk counts whole as
+// long as one of its records waits.
 #define AHEAD_BYTES (256u * 1024)
 
 enum fanout_call { FANOUT_CALL_SUBSCRIBE, FANOUT_CALL_SHARDS };
@@ -66,7 +67,7 @@ static const struct fanout_source *const_self_of(const struct source *source)
 
 static bool has_space(const struct fanout_source *self)
 {
-    return self->inbox.waiting_bytes < AHEAD_BYTES;
+    return self->inbox.held_bytes < AHEAD_BYTES;
 }
 
 static void spoil(struct fanout_source *self, const char *code,

@@ -358,12 +358,24 @@ static bool read_rest(struct kinesis_parse *parse, struct error *err)
     return close_document(in, "GetRecords", err);
 }
 
+// Memory that is not used again is no larger than it must be: a pushed event
+// has a record or two.
+static void trim_records(struct kinesis_parse *parse)
+{
+    if (parse->options.spares || parse->page.count == parse->capacity)
+        return;
+    parse->capacity = parse->page.count;
+    parse->records =
+        mem_realloc(parse->records, parse->capacity, sizeof(*parse->records));
+}
+
 static void hand_over(struct kinesis_parse *parse, struct stream_page *page)
 {
     *page = parse->page;
     page->next_iterator = copy_iterator(parse);
     if (!page->count)
         return;
+    trim_records(parse);
     page->chunk = chunk_adopt(parse->body, parse->records, page->count);
     page->chunk->capacity = parse->capacity;
     page->chunk->spares = parse->options.spares;

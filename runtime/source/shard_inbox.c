@@ -14,6 +14,12 @@ static size_t weight(const struct record *record)
     return sizeof(*record) + record->data.size + record->key.size;
 }
 
+// The same as long as the chunk lives.
+static size_t footprint(const struct chunk *chunk)
+{
+    return chunk->body.capacity + chunk->capacity * sizeof(struct record);
+}
+
 void shard_inbox_split(struct shard_inbox *inbox,
                        const struct stream_start *start, const struct log *log)
 {
@@ -38,15 +44,21 @@ void shard_inbox_put(struct shard_inbox *inbox, struct stream_page *page)
         record_list_add(&inbox->waiting, &page->chunk->records[i]);
     inbox->waiting_bytes += page->bytes + page->count * sizeof(struct record);
     inbox->counts.received += page->count;
+    if (page->chunk)
+        inbox->held_bytes += footprint(page->chunk);
     page->chunk = NULL;
 }
 
 static struct record *take(struct shard_inbox *inbox)
 {
     struct record *record = record_list_take(&inbox->waiting);
+    const struct record *next = inbox->waiting.first;
 
-    if (record)
-        inbox->waiting_bytes -= weight(record);
+    if (!record)
+        return NULL;
+    inbox->waiting_bytes -= weight(record);
+    if (!next || next->chunk != record->chunk) // the chunk is the poller's now
+        inbox->held_bytes -= footprint(record->chunk);
     return record;
 }
 
@@ -84,6 +96,7 @@ static void put_first(struct shard_inbox *inbox, struct chunk *chunk)
         record_list_add(&parts, &chunk->records[i]);
         inbox->waiting_bytes += weight(&chunk->records[i]);
     }
+    inbox->held_bytes += footprint(chunk);
     parts.last->next = inbox->waiting.first;
     if (inbox->waiting.last)
         parts.last = inbox->waiting.last;

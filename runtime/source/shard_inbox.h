@@ -26,9 +26,10 @@ struct stream_start;
 
 struct shard_inbox { // zeroed: empty, and splits nothing
     struct record_list waiting;
-    size_t waiting_bytes;
-    size_t room; // records that the poller still takes
-    size_t out;  // records that it has
+    size_t waiting_bytes; // of the records that wait
+    size_t held_bytes;    // of the chunks that they keep in memory
+    size_t room;          // records that the poller still takes
+    size_t out;           // records that it has
     struct source_counts counts;
 
     // Of one that splits.

@@ -324,6 +324,27 @@ static void test_a_stream_that_ends_without_a_word_is_a_failure(void **state)
     finish(&s);
 }
 
+// An initial-response is no success.
+static void test_backs_off_from_a_server_that_only_greets(void **state)
+{
+    struct story s;
+    int64_t begun_ms;
+
+    (void)state;
+    begin_subscribed(&s, &horizon, true);
+    begun_ms = s.now_ms;
+    for (int i = 0; i < 20; i++) {
+        fanout_reader_got_event(&s.reader, NULL, s.now_ms);
+        if (i % 2)
+            end(&s);
+        else
+            refuse(&s, "InternalFailureException", ERROR_TRANSIENT);
+        assert_int_equal(await(&s), FANOUT_SUBSCRIBE);
+    }
+    assert_true(s.now_ms - begun_ms > 60 * SECOND);
+    finish(&s);
+}
+
 static struct fatal {
     const char *name, *code;
     enum error_code reaction;
@@ -538,6 +559,7 @@ int main(void)
         cmocka_unit_test(test_never_calls_more_than_once_a_second),
         cmocka_unit_test(test_backs_off_from_a_server_that_fails),
         cmocka_unit_test(test_a_stream_that_ends_without_a_word_is_a_failure),
+        cmocka_unit_test(test_backs_off_from_a_server_that_only_greets),
         cmocka_unit_test(test_children_end_the_shard),
         cmocka_unit_test(test_an_end_without_children_is_not_believed),
         cmocka_unit_test(test_looks_after_a_shard_that_a_server_never_ends),
