@@ -34,7 +34,7 @@ int64_t random_full_jitter_ms(struct random *random, int64_t base_ms,
 {
     int64_t ceiling = base_ms;
 
-    while (attempt-- > 0 && ceiling < maximum_ms)
+    while (attempt-- > 0 && ceiling > 0 && ceiling < maximum_ms)
         ceiling *= 2;
     if (ceiling > maximum_ms)
         ceiling = maximum_ms;

@@ -44,6 +44,8 @@ void flow_discard(struct flow *flow, struct batch *batch,
     discard->invoke_count = batch->attempt ? batch->attempt : 1;
     discard->is_unhandled = is_unhandled;
     discard->discarded_at_ms = flow->now_ms + flow->wall_ahead_ms;
+    flow->given_up += batch->count;
+    flow->given_up_bytes += batch->event_bytes;
     *flow->last_discard = discard;
     flow->last_discard = &discard->next;
 }

@@ -78,6 +78,7 @@ struct flow {
     struct settle settle;
     struct discard *discards, **last_discard; // owned; not yet taken
     size_t discards_out;                      // taken, and not over
+    size_t given_up, given_up_bytes;          // records in all of these
     struct pipeline_counts counts;
 };
 

@@ -122,9 +122,10 @@ void pipeline_add(struct pipeline *pipeline, struct record *record,
 static void measure_lag(struct flow *flow, const struct batch *batch)
 {
     const struct record *last = batch->records[batch->count - 1];
-    int64_t lag_ms = flow->now_ms + flow->wall_ahead_ms - last->arrived_at_ms;
+    int64_t arrived_at_ms = record_arrival_ms(last);
+    int64_t lag_ms = flow->now_ms + flow->wall_ahead_ms - arrived_at_ms;
 
-    if (last->arrived_at_ms > 0)
+    if (arrived_at_ms)
         flow->counts.lag_ms = lag_ms > 0 ? lag_ms : 0;
 }
 
@@ -250,6 +251,8 @@ static void end_discard(struct flow *flow, struct discard *discard,
                         bool is_done)
 {
     flow->discards_out--;
+    flow->given_up -= discard->batch->count;
+    flow->given_up_bytes -= discard->batch->event_bytes;
     flow->ops->discarded(flow, discard, is_done);
     free(discard);
 }

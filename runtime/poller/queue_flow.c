@@ -61,8 +61,9 @@ static size_t queue_room(const struct flow *flow)
 
     if (!free_batches || !retry_is_due(&queue->retry, flow->now_ms))
         return 0;
-    return flow_room_within(flow, waiting(queue),
-                            queue->window.bytes + queue->order.held_bytes,
+    return flow_room_within(flow, waiting(queue) + flow->given_up,
+                            queue->window.bytes + queue->order.held_bytes +
+                                flow->given_up_bytes,
                             free_batches * flow->options.batch_size,
                             free_batches * flow->options.payload_limit);
 }

@@ -169,10 +169,11 @@ static int64_t expires_ms(const struct shard_flow *shard,
                           const struct record *record)
 {
     int64_t age_ms = shard->flow.options.maximum_age_ms;
+    int64_t arrived_at_ms = record_arrival_ms(record);
 
-    if (age_ms < 0 || record->arrived_at_ms <= 0)
+    if (age_ms < 0 || !arrived_at_ms)
         return CLOCK_NEVER;
-    return record->arrived_at_ms + age_ms - shard->flow.wall_ahead_ms;
+    return arrived_at_ms + age_ms - shard->flow.wall_ahead_ms;
 }
 
 static int64_t batch_expires_ms(const struct shard_flow *shard,

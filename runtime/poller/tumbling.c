@@ -177,8 +177,8 @@ void tumbling_tick(struct tumbling *tumbling, int64_t now_ms)
 void tumbling_saw(struct tumbling *tumbling, const struct record *record,
                   bool is_wanted, int64_t now_ms)
 {
-    if (record->arrived_at_ms > tumbling->seen_at_ms)
-        tumbling->seen_at_ms = record->arrived_at_ms;
+    if (record_arrival_ms(record) > tumbling->seen_at_ms)
+        tumbling->seen_at_ms = record_arrival_ms(record);
     if (is_wanted)
         tumbling->came_ms = now_ms;
     if (!tumbling->view.origin)
@@ -198,12 +198,12 @@ static int64_t start_of(const struct tumbling *tumbling, int64_t at_ms)
 void tumbling_open(struct tumbling *tumbling, const struct record *next,
                    int64_t wall_ms)
 {
-    int64_t at_ms = next->arrived_at_ms > 0 ? next->arrived_at_ms : wall_ms;
+    int64_t at_ms = record_arrival_ms(next);
     int64_t start_ms;
 
     if (tumbling->is_open || !tumbling->length_ms)
         return;
-    start_ms = start_of(tumbling, at_ms);
+    start_ms = start_of(tumbling, at_ms ? at_ms : wall_ms);
     open_window(tumbling, start_ms, start_ms + tumbling->length_ms,
                 BYTES("{}"));
 }
@@ -211,16 +211,17 @@ void tumbling_open(struct tumbling *tumbling, const struct record *next,
 bool tumbling_holds(const struct tumbling *tumbling,
                     const struct record *record)
 {
-    return !tumbling->is_open || record->arrived_at_ms < tumbling->view.end_ms;
+    return !tumbling->is_open ||
+           record_arrival_ms(record) < tumbling->view.end_ms;
 }
 
 bool tumbling_parts(const struct tumbling *tumbling, const struct record *a,
                     const struct record *b)
 {
-    return tumbling->length_ms && a->arrived_at_ms > 0 &&
-           b->arrived_at_ms > 0 &&
-           start_of(tumbling, a->arrived_at_ms) !=
-               start_of(tumbling, b->arrived_at_ms);
+    int64_t a_ms = record_arrival_ms(a), b_ms = record_arrival_ms(b);
+
+    return tumbling->length_ms && a_ms && b_ms &&
+           start_of(tumbling, a_ms) != start_of(tumbling, b_ms);
 }
 
 // ---- Calls ----

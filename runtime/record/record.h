@@ -85,6 +85,18 @@ struct record {
     struct record_place place;
 };
 
+// The last moment of the year 9999. What a server calls later is no time: it
+// would only overflow what is added to it.
+#define RECORD_TIME_MOST_MS 253402300799999
+
+/* When it arrived; 0: it does not say. */
+static inline int64_t record_arrival_ms(const struct record *record)
+{
+    int64_t at_ms = record->arrived_at_ms;
+
+    return at_ms > 0 && at_ms <= RECORD_TIME_MOST_MS ? at_ms : 0;
+}
+
 struct record_list {
     struct record *first, *last;
     size_t count;

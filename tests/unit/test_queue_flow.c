@@ -1,5 +1,6 @@
 /*
  * What a queue does beyond Lambda's plain way, as stories (pipeline_story.h).
+ * Linked with __wrap_filter_matches: no filter matches anything here.
  */
 #include "poller/pipeline.h"
 
@@ -311,12 +312,53 @@ static void test_lag_is_that_of_the_last_record_sent(void **state)
     story_end(&story);
 }
 
+bool __wrap_filter_matches(struct filter *filter, const struct record *record)
+{
+    (void)record;
+    return filter == NULL;
+}
+
+// A destination that is down must not let a queue be read into memory.
+static void test_what_is_moved_takes_room_until_it_is_accepted(void **state)
+{
+    static int any_filter;
+    static const struct story_case c = {
+        .options = {.batch_size = 2,
+                    .concurrency = 2,
+                    .filter = (struct filter *)(void *)&any_filter,
+                    .filtered = PIPELINE_FILTERED_MOVE}};
+    static const char *const words[] = {"room:4", "add:abc", "room:1", NULL};
+    struct story story = begin(&c);
+    struct discard *moved[3];
+
+    (void)state;
+    tell(&story, words);
+    for (int i = 0; i < 3; i++) {
+        moved[i] = pipeline_next_discard(story.pipeline);
+        assert_int_equal(moved[i]->condition, DISCARD_FILTERED);
+    }
+    story_tell(&story, "room:1");
+    story_tell(&story, "add:d");
+    story_tell(&story, "room:0");
+    for (int i = 0; i < 3; i++)
+        pipeline_discarded(story.pipeline, moved[i], true, story.now_ms);
+    story_tell(&story, "room:3");
+    story_tell(&story, "done:abc");
+    moved[0] = pipeline_next_discard(story.pipeline);
+    pipeline_discard_failed(story.pipeline, moved[0]);
+    story_tell(&story, "room:4");
+    story_tell(&story, "again:d");
+    assert_int_equal(counts_of(&story).moved, 3);
+    story_end(&story);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_failed_message_waits_by_its_receive_count),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_counts_of_what_never_ran),
+        cmocka_unit_test(test_what_is_moved_takes_room_until_it_is_accepted),
         cmocka_unit_test(test_lag_is_that_of_the_last_record_sent),
     };
     int failed = run_table("queue_flow", cases, story_test);

@@ -39,6 +39,7 @@ static struct jitter_case {
     {"stays there", 1000, 300000, 4000000000u, 300000},
     {"base over maximum", 1000, 500, 0, 500},
     {"no base", 0, 300000, 100, 0},
+    {"no base, and for ever", 0, 300000, 4294967295u, 0},
     {"no maximum", 1000, 0, 5, 0},
 };
 

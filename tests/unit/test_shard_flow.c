@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "pipeline_story.h"
+#include "record/event.h"
+#include "records.h"
 #include "test.h"
 
 #define SHARD STORY_SHARD
@@ -299,10 +301,42 @@ static void test_a_failed_shard_waits_for_its_backoff(void **state)
     story_end(&story);
 }
 
+// What a server may write as a time, and no clock shows, is none.
+static void test_a_time_beyond_all_clocks_is_none(void **state)
+{
+    static const struct story_case aging = {
+        .options = {AGES(60000), .batch_size = 1}};
+    static const struct story_case windowed = {
+        .options = {SHARD, .batch_size = 1, .tumbling_ms = 60000}};
+    static const struct story_case *const cases_[] = {&aging, &windowed};
+    static const int64_t times[] = {INT64_MAX, RECORD_TIME_MOST_MS + 1,
+                                    INT64_MIN, -1};
+
+    (void)state;
+    for (size_t i = 0; i < 8; i++) {
+        struct record_spec spec = {.id = "a", .arrived_at_ms = times[i / 2]};
+        struct story story;
+        struct batch *batch;
+
+        story_start(&story, cases_[i % 2]);
+        pipeline_set_wall(story.pipeline, 1607497440000);
+        pipeline_add(story.pipeline, record_make(&spec), story.now_ms);
+        story.inside++;
+        batch = pipeline_next_batch(story.pipeline, story.now_ms);
+        assert_non_null(batch);
+        if (batch->window) // that of when it was read
+            assert_in_range(1607497440000 + story.now_ms,
+                            batch->window->start_ms, batch->window->end_ms - 1);
+        story.running[0] = batch;
+        story_end(&story);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_failed_shard_waits_for_its_backoff),
+        cmocka_unit_test(test_a_time_beyond_all_clocks_is_none),
     };
     int failed = run_table("shard", cases, story_test);
 
