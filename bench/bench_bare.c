@@ -1,10 +1,12 @@
 /*
  * bench_bare: the least a consumer on libcurl can do, to compare pollard with:
  * receive, find the receipt handles by text search, delete; or GetRecords until
- * the shard is read. Nothing is parsed, verified, batched or handled.
+ * the shard is read; or SubscribeToShard until so many bytes came, their
+ * checksums counted or not. Nothing is parsed, verified, batched or handled.
  *
  *     bench_bare sqs ENDPOINT QUEUE_URL COUNT CONNECTIONS
  *     bench_bare kinesis ENDPOINT STREAM SHARD BYTES
+ *     bench_bare fanout ENDPOINT SHARD sum|skip BYTES
  *
  * Prints: seconds of wall clock, seconds of CPU, messages or bytes.
  */
@@ -16,6 +18,7 @@
 #include <time.h>
 
 #include <curl/curl.h>
+#include <zlib.h>
 
 #include "base/bytes.h"
 #include "base/mem.h"
@@ -289,8 +292,56 @@ static size_t drain_shard(const char *endpoint, const char *stream,
     return got - skipped;
 }
 
+struct pushed {
+    size_t got, wanted, skipped;
+    bool sums;
+    uLong sum;
+    double wall, cpu; // when the first bytes came
+};
+
+// When all came the transfer is ended: the server would not.
+static size_t take_pushed(char *data, size_t size, size_t count, void *context)
+{
+    struct pushed *pushed = context;
+
+    (void)size;
+    if (!pushed->got) {
+        pushed->wall = seconds();
+        pushed->cpu = cpu_seconds();
+        pushed->skipped = count;
+    }
+    pushed->got += count;
+    if (pushed->sums)
+        pushed->sum = crc32_z(pushed->sum, (const Bytef *)data, count);
+    return pushed->got < pushed->wanted ? count : 0;
+}
+
+static size_t subscribe(const char *endpoint, const char *shard,
+                        struct pushed *pushed)
+{
+    struct buffer request;
+    CURL *easy;
+
+    buffer_init(&request, BODY_LIMIT);
+    buffer_printf(&request,
+                  "{\"ConsumerARN\":\"bench\",\"ShardId\":\"%s\","
+                  "\"StartingPosition\":{\"Type\":\"TRIM_HORIZON\"}}",
+                  shard);
+    easy = make_easy(endpoint, NULL);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_pushed);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, pushed);
+    post(easy,
+         headers("Kinesis_20131202.SubscribeToShard",
+                 "application/x-amz-json-1.1"),
+         &request);
+    if (curl_easy_perform(easy) != CURLE_WRITE_ERROR)
+        exit(1);
+    return pushed->got - pushed->skipped;
+}
+
 int main(int argc, char **argv)
 {
+    struct pushed pushed = {0};
     double wall, cpu;
     size_t done;
 
@@ -304,9 +355,16 @@ int main(int argc, char **argv)
     if (!strcmp(argv[1], "sqs"))
         done = drain_queue(argv[2], argv[3], (size_t)atol(argv[4]),
                            (size_t)atol(argv[5]));
-    else
+    else if (!strcmp(argv[1], "kinesis"))
         done = drain_shard(argv[2], argv[3], argv[4], (size_t)atol(argv[5]),
                            &wall, &cpu);
+    else {
+        pushed.sums = !strcmp(argv[4], "sum");
+        pushed.wanted = (size_t)atol(argv[5]);
+        done = subscribe(argv[2], argv[3], &pushed);
+        wall = pushed.wall;
+        cpu = pushed.cpu;
+    }
     (void)printf("%.6f %.6f %zu\n", seconds() - wall, cpu_seconds() - cpu,
                  done);
     return 0;

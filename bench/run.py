@@ -3,7 +3,7 @@
 
 The server has core 0 for itself, what is measured has core 1.
 
-usage: run.py BUILD [ROW...]     rows: sqs kinesis latency memory start dispatch parse
+usage: run.py BUILD [ROW...]     rows: sqs kinesis fanout lanes latency memory start dispatch parse
 """
 import base64
 import json
@@ -200,6 +200,129 @@ def bench_kinesis():
     row("(CPU seconds for these 100 MB)", f"{median([o[1] for o in ours]):.2f} / {median([o[1] for o in bare]):.2f}", "")
 
 
+def start_blaster(stage, shards, megabytes, size=1024, records=100):
+    """Of enhanced fan-out. (port, bytes of a whole subscription)"""
+    log = stage.path("blaster.log")
+    stage.start("blaster", [*SERVER, BUILD + "/bench/bench_fanout_server", str(shards), str(megabytes), str(size),
+                            str(records)])
+    wait_until(lambda: open(log).read().endswith("\n"), 60, "the frames are made")
+    return [int(n) for n in open(log).read().split()]
+
+
+def shard_config(stage, url, source, extra="", aws=""):
+    return stage.write("pollard.yaml", f"""
+version: 1
+aws: {{endpoint_url: "{url}"{aws}}}
+store: {{sqlite: {{path: {stage.folder}/state.db}}}}
+log: {{level: error}}
+triggers:
+  bench:
+    source: {{kinesis: {source}}}
+    starting_position: TRIM_HORIZON
+    handler: {{library: {handler("span")}, isolation: thread}}
+{extra}
+""")
+
+
+PUSHED = "{stream: bench, consumer: bench}"
+
+
+def span_of(stage, config, count, **env):
+    """(records/s, CPU seconds) of a worker that handles so many records."""
+    spans = stage.path("spans")
+    worker = start_worker(stage, config, {"SPAN_FILE": spans, "SPAN_COUNT": str(count), **env})
+    wait_until(lambda: os.path.exists(spans) and open(spans).read().endswith("\n"), 120, "every record is handled")
+    wall, records = open(spans).read().split()
+    cpu = cpu_seconds(worker.pid)
+    stop(worker)
+    return int(records) / float(wall), cpu
+
+
+def pushed_with_pollard(megabytes):
+    with Stage(BUILD) as stage:
+        port, _ = start_blaster(stage, 1, megabytes)
+        config = shard_config(stage, f"http://127.0.0.1:{port}", PUSHED, "    batch_size: 1000")
+        rate, cpu = span_of(stage, config, megabytes * 1000000 // 1024, SPAN_SKIP="10000")
+        return rate * 1024 / 1e6, cpu
+
+
+def pushed_bare(megabytes, sums):
+    with Stage(BUILD) as stage:
+        port, size = start_blaster(stage, 1, megabytes)
+        out = subprocess.run([*WORKER, BUILD + "/bench/bench_bare", "fanout", f"http://127.0.0.1:{port}/",
+                              "shardId-000000000000", sums, str(size)], check=True, capture_output=True,
+                             text=True).stdout.split()
+        return float(out[2]) / size * megabytes / float(out[0]), float(out[1])
+
+
+def front_with_http2(stage, port):
+    """nghttpx speaks HTTP/2 over TLS. (its port, the certificate)"""
+    key, certificate, front = stage.path("key.pem"), stage.path("certificate.pem"), free_port()
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate,
+                    "-days", "2", "-subj", "/CN=bench", "-addext", "subjectAltName=IP:127.0.0.1"], check=True,
+                   capture_output=True)
+    stage.start_server("nghttpx", [*SERVER, "nghttpx", "--conf=/dev/null", "--no-ocsp", f"-f127.0.0.1,{front}",
+                                   f"-b127.0.0.1,{port}", "--backend-read-timeout=1h", key, certificate], front)
+    return front, certificate
+
+
+def resident_of_subscriptions(count, size, records, http2):
+    """Memory while all subscriptions are pushed more than their handlers take."""
+    with Stage(BUILD) as stage:
+        port, _ = start_blaster(stage, count, 40, size, records)
+        url, aws = f"http://127.0.0.1:{port}", ""
+        if http2:
+            port, certificate = front_with_http2(stage, port)
+            url, aws = f"https://127.0.0.1:{port}", f", ca_bundle: {certificate}"
+        config = shard_config(stage, url, PUSHED, aws=aws)
+        worker = start_worker(stage, config, {"SPAN_FILE": stage.path("spans"), "SPAN_COUNT": "1000000000",
+                                              "SPAN_SLEEP_US": "100000"})
+        found = []
+        for _ in range(50):
+            time.sleep(0.1)
+            found.append(resident_kib(worker.pid))
+        return max(found)
+
+
+def bench_fanout():
+    ours, bare, sums = [], [], []
+    for _ in range(RUNS):
+        ours.append(pushed_with_pollard(200))
+        bare.append(pushed_bare(200, "skip"))
+        sums.append(pushed_bare(200, "sum"))
+    rate, cpu = median([o[0] for o in ours]), median([o[1] for o in ours])
+    for name, figures in (("a bare libcurl loop that drops the bytes", bare), ("one that counts the checksums", sums)):
+        other = median([f[0] for f in figures])
+        row(f"enhanced fan-out, events of 100 records of 1 KiB: MB/s against {name}",
+            f"{rate:,.0f} / {other:,.0f} = {rate / other:.2f}", "")
+    row("(CPU seconds for these 200 MB; a shard pushes 2 MB/s at the most in AWS)",
+        f"{cpu:.2f} / {median([f[1] for f in bare]):.2f} / {median([f[1] for f in sums]):.2f}", "")
+    for http2 in (False, True):
+        one = medians([resident_of_subscriptions(1, 1024, 100, http2) for _ in range(min(RUNS, 3))])
+        many = medians([resident_of_subscriptions(20, 1024, 100, http2) for _ in range(min(RUNS, 3))])
+        row(f"memory, 20 subscriptions pushed faster than handled, HTTP/{'2' if http2 else '1.1'}",
+            f"{mib(many)}, {(many[0] - one[0]) / 19 / 1024:.2f} MiB each", "< 2 MiB each")
+
+
+def lanes_with_pollard(factor, megabytes):
+    with Stage(BUILD) as stage:
+        port = start_server(stage)
+        _, count = fill_stream(port, megabytes)
+        config = shard_config(stage, f"http://127.0.0.1:{port}", "{stream: bench}",
+                              f"    batch_size: 10\n    parallelization_factor: {factor}")
+        return span_of(stage, config, count, SPAN_SKIP="1000", SPAN_SLEEP_US="1000")[0]
+
+
+def bench_lanes():
+    one, ten = [], []
+    for _ in range(RUNS):
+        one.append(lanes_with_pollard(1, 20))
+        ten.append(lanes_with_pollard(10, 20))
+    a, b = median(one), median(ten)
+    row("one shard, 500 keys, 1 ms for each batch of 10: records/s with parallelization_factor 10 against 1",
+        f"{b:,.0f} / {a:,.0f} = {b / a:.1f}", "")
+
+
 def bench_latency():
     p50, p99 = [], []
     for _ in range(RUNS):
@@ -320,7 +443,8 @@ def bench_parse():
         row(f"a received message, {content.strip()}", figures.strip(), "us, in place against document trees")
 
 
-ROWS = {"sqs": bench_sqs, "kinesis": bench_kinesis, "latency": bench_latency, "memory": bench_memory,
+ROWS = {"sqs": bench_sqs, "kinesis": bench_kinesis, "fanout": bench_fanout, "lanes": bench_lanes,
+        "latency": bench_latency, "memory": bench_memory,
         "start": bench_start, "dispatch": bench_dispatch, "parse": bench_parse}
 
 

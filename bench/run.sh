@@ -2,7 +2,7 @@
 # Figures, side by side with what they are compared to. See bench/README.md.
 set -eu
 build=${1:-build/release}
-sh docker/install-debian.sh python3
+sh docker/install-debian.sh python3 openssl nghttp2-proxy
 command -v npm >/dev/null || sh docker/install-debian.sh nodejs npm
 if [ ! -e build/bench/peers.done ]; then
     mkdir -p build/bench/peers
