@@ -67,7 +67,7 @@ def story_dead_letter(stage, port, count, protocol):
     sqs = stage.aws("sqs", port)
     dead = sqs.create_queue("orders-dead")
     arn = sqs.call("GetQueueAttributes", QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    url = sqs.create_queue("orders", VisibilityTimeout=1,
+    url = sqs.create_queue("orders", VisibilityTimeout=4,
                            RedrivePolicy=json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 2}))
     sqs.send_all(url, [f"order {i}" for i in range(count)] + ["flaky poison"])
     pollard, ledger = run_queue(stage, port, protocol)

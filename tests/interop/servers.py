@@ -17,8 +17,9 @@ node-address {{ protocol = http, host = localhost, port = {port}, context-path =
 rest-sqs {{ enabled = true, bind-port = {port}, bind-hostname = "127.0.0.1", sqs-limits = strict }}
 rest-stats {{ enabled = false }}
 """)
-    stage.start_server("elasticmq", ["java", "-Xmx256m", f"-Dconfig.file={config}", "-cp",
-                                     f"{INSTALLED}/elasticmq/*", "org.elasticmq.server.Main"], port)
+    stage.start_server("elasticmq", [
+        "java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Dconfig.file={config}",
+        "-cp", f"{INSTALLED}/elasticmq/*", "org.elasticmq.server.Main"], port)
     return port
 
 

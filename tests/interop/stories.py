@@ -14,11 +14,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 import dynamodb  # noqa: E402
 import failures  # noqa: E402
 import fanout  # noqa: E402
+import fifo  # noqa: E402
 import queues  # noqa: E402
+import resharding  # noqa: E402
 import streams  # noqa: E402
 from stage import Stage  # noqa: E402
 
-MODULES = (queues, streams, fanout, dynamodb, failures)
+MODULES = (queues, fifo, streams, resharding, fanout, dynamodb, failures)
 AT_ONCE = 4
 
 

@@ -188,7 +188,7 @@ class Stage:
         self.processes.append(process)
         return process
 
-    def start_server(self, name, command, port, env=None, cwd=None, seconds=60):
+    def start_server(self, name, command, port, env=None, cwd=None, seconds=180):
         process = self.start(name, command, env, cwd)
 
         def listens():

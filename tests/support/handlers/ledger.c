@@ -3,11 +3,12 @@
  * a record, "trigger<TAB>shard<TAB>id<TAB>key<TAB>data". Each line is one
  * write(2) to a file opened for appending, so that a kill leaves whole lines.
  *
- * settings: path (required); delay_ms, slept in each batch; fail, a text:
- * records whose data holds it fail until they were received `fail_times` (2)
- * times; flaky_percent: so many of the calls break off at a record picked at
- * random, half of them with an error, half with that record and those behind it
- * marked; emit: true, to emit each record's data under its key.
+ * settings: path (required); delay_ms, slept in each batch; delay_once: true,
+ * to sleep only in those whose first record is new; fail, a text: records whose
+ * data holds it fail until they were received `fail_times` (2) times;
+ * flaky_percent: so many of the calls break off at a record picked at random,
+ * half of them with an error, half with that record and those behind it marked;
+ * emit: true, to emit each record's data under its key.
  */
 #include <fcntl.h>
 #include <stdbool.h>
@@ -26,7 +27,7 @@ struct ledger {
     int fd;
     int delay_ms, fail_times, flaky_percent;
     unsigned seed;
-    bool emit;
+    bool delay_once, emit;
     char fail[64];
 };
 
@@ -49,6 +50,7 @@ static void *ledger_create(const struct pollard_host *host,
     ledger->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     ledger->delay_ms =
         (int)json_integer_value(json_object_get(settings, "delay_ms"));
+    ledger->delay_once = json_is_true(json_object_get(settings, "delay_once"));
     ledger->fail_times =
         (int)json_integer_value(json_object_get(settings, "fail_times"));
     ledger->flaky_percent =
@@ -65,6 +67,11 @@ static void *ledger_create(const struct pollard_host *host,
         return ledger;
     free(ledger);
     return NULL;
+}
+
+static bool is_repeated(const struct pollard_batch *batch)
+{
+    return batch->count && batch->records[0]->receive_count > 1;
 }
 
 static bool should_fail(const struct ledger *ledger,
@@ -113,7 +120,7 @@ static int ledger_handle(void *instance, const struct pollard_batch *batch)
     struct ledger *ledger = instance;
     size_t end = break_of(ledger, batch->count);
 
-    if (ledger->delay_ms)
+    if (ledger->delay_ms && !(ledger->delay_once && is_repeated(batch)))
         (void)usleep((useconds_t)ledger->delay_ms * 1000);
     for (size_t i = 0; i < end; i++) {
         const struct pollard_record *record = batch->records[i];
