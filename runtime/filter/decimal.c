@@ -16,6 +16,8 @@ static int64_t read_exponent(const char *at, const char *end)
     for (at += negative || *at == '+'; at < end; at++)
         if (exponent < POINT_LIMIT)
             exponent = exponent * 10 + (*at - '0');
+    if (exponent > POINT_LIMIT)
+        exponent = POINT_LIMIT;
     return negative ? -exponent : exponent;
 }
 

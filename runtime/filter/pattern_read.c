@@ -194,21 +194,31 @@ static void note_data(struct pattern *pattern, uint32_t node)
         pattern->data_node = node;
 }
 
+static bool is_kinesis_data(const struct pattern *pattern, uint32_t node)
+{
+    const struct pattern_node *self = &pattern->nodes[node];
+    const struct pattern_node *above = &pattern->nodes[self->parent];
+
+    return node != PATTERN_ROOT && self->parent != PATTERN_ROOT &&
+           above->parent == PATTERN_ROOT &&
+           bytes_equal(self->key, BYTES("data")) &&
+           bytes_equal(above->key, BYTES("kinesis"));
+}
+
 // The event has the data as base64 within `kinesis`; a pattern that looks there
-// would match nothing, as in Lambda.
+// would match nothing, as in Lambda. A key with dots goes down many steps.
 static bool check_place(struct reader *reader, uint32_t node, size_t at)
 {
     const struct pattern *pattern = reader->pattern;
-    const struct pattern_node *self = &pattern->nodes[node];
 
-    if (pattern->view != PATTERN_VIEW_KINESIS || !self->parent ||
-        pattern->nodes[self->parent].parent != PATTERN_ROOT ||
-        !bytes_equal(self->key, BYTES("data")) ||
-        !bytes_equal(pattern->nodes[self->parent].key, BYTES("kinesis")))
+    if (pattern->view != PATTERN_VIEW_KINESIS)
         return true;
-    return reader_refuse(reader, at,
-                         "the data is wanted under `data` at the top of the "
-                         "pattern, not within kinesis");
+    for (; node != PATTERN_ROOT; node = pattern->nodes[node].parent)
+        if (is_kinesis_data(pattern, node))
+            return reader_refuse(reader, at,
+                                 "the data is wanted under `data` at the top "
+                                 "of the pattern, not within kinesis");
+    return true;
 }
 
 static bool check_name(struct reader *reader, const struct scope *scope,

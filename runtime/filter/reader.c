@@ -4,12 +4,23 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 
-#define SHOWN 60 // bytes of what was found
+#define SHOWN 60  // bytes of what was found
+#define PLACE 100 // and of the place
+
+// So many bytes of it, and no half a character.
+static int cut(struct bytes text, size_t most)
+{
+    if (text.size > most)
+        text.size = most;
+    return (int)utf8_valid_size(text);
+}
 
 bool reader_refuse(struct reader *reader, size_t offset, const char *format,
                    ...)
 {
+    struct bytes message;
     char text[400];
     va_list args;
 
@@ -17,9 +28,13 @@ bool reader_refuse(struct reader *reader, size_t offset, const char *format,
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     *reader->offset = offset;
-    return error_set(reader->err, ERROR_INVALID, "%.100s%s%s",
-                     buffer_text(&reader->place),
-                     reader->place.size ? ": " : "", text);
+    (void)error_set(reader->err, ERROR_INVALID, "%.*s%s%s",
+                    cut(buffer_bytes(&reader->place), PLACE),
+                    buffer_text(&reader->place), reader->place.size ? ": " : "",
+                    text);
+    message = bytes_of(reader->err->message);
+    reader->err->message[utf8_valid_size(message)] = 0;
+    return false;
 }
 
 bool reader_refuse_json(struct reader *reader)
@@ -52,8 +67,8 @@ bool reader_refuse_value(struct reader *reader, const char *allowed)
         return reader_refuse_json(reader);
     found = reader_since(reader, at);
     return reader_refuse(reader, at, "%.*s%s is not allowed: %s",
-                         found.size < SHOWN ? (int)found.size : SHOWN,
-                         found.data, found.size > SHOWN ? "..." : "", allowed);
+                         cut(found, SHOWN), found.data,
+                         found.size > SHOWN ? "..." : "", allowed);
 }
 
 bool reader_string(struct reader *reader, struct bytes *text,

@@ -252,7 +252,27 @@ static enum walk_json type_of(char first)
     return first == '[' ? WALK_JSON_ARRAY : WALK_JSON_SCALAR;
 }
 
-enum walk_json walk_json(struct walk *walk, uint32_t node, struct bytes text)
+static bool is_whole(const struct walk *walk, const char *end,
+                     struct bytes text)
+{
+    return end == walk->copy + text.size &&
+           (!(walk->strings.high & 0x8080808080808080u) ||
+            utf8_valid_size(text) == text.size);
+}
+
+// For who observes, who would otherwise see values of what is not JSON in the
+// end.
+static bool is_json(struct walk *walk, struct bytes text)
+{
+    char *at = scan_space(copy_of(walk, text));
+
+    walk->strings = (struct scan_string){0};
+    at = scan_value(at, 0, &walk->strings);
+    return at && is_whole(walk, scan_space(at), text);
+}
+
+static enum walk_json walk_whole(struct walk *walk, uint32_t node,
+                                 struct bytes text)
 {
     size_t bits = walk->words * 3 * sizeof(*walk->hit);
     size_t findings = walk->elements.count;
@@ -263,17 +283,20 @@ enum walk_json walk_json(struct walk *walk, uint32_t node, struct bytes text)
     walk->strings = (struct scan_string){0};
     walk->depth = 0;
     at = walk_any(walk, node, start);
-    if (at)
-        at = scan_space(at);
-    if (at == walk->copy + text.size &&
-        (!(walk->strings.high & 0x8080808080808080u) ||
-         utf8_valid_size(text) == text.size))
+    if (at && is_whole(walk, scan_space(at), text))
         return type;
     memcpy(walk->hit, walk->saved, bits);
     walk->elements.count = findings;
     walk->elements.gave_up = false;
     walk->bound = 0;
     return WALK_JSON_NONE;
+}
+
+enum walk_json walk_json(struct walk *walk, uint32_t node, struct bytes text)
+{
+    if (walk->observe && !is_json(walk, text))
+        return WALK_JSON_NONE;
+    return walk_whole(walk, node, text);
 }
 
 // ---- verdicts --------------------------------------------------------------

@@ -54,7 +54,7 @@ void walk_value(struct walk *walk, uint32_t node,
 void walk_text(struct walk *walk, uint32_t node, struct bytes text);
 
 /* JSON, whose root is the field that the node stands for. Of text that is not
- * JSON nothing counts. */
+ * JSON nothing counts, and an observer is shown nothing. */
 enum walk_json walk_json(struct walk *walk, uint32_t node, struct bytes text);
 
 /* Before the data was walked: may the rule hold yet, whatever the data is? */
