@@ -124,13 +124,17 @@ shard_source_origin(const struct source *source)
 }
 
 /* What was let go of meanwhile is passed by. */
-static bool has_next(struct shard_source *source)
+static void skip_trimmed(struct shard_source *source)
 {
     struct shard_witness *witness = &source->run->witness;
 
     while (source->read_to < witness->shard->horizon)
         witness_trimmed(witness, source->read_to++);
-    return !source->is_stopped && source->room && source->page_bytes > 0 &&
+}
+
+static bool has_next(const struct shard_source *source)
+{
+    return !source->is_stopped && source->room &&
            source->read_to < source->shown_to;
 }
 
@@ -142,7 +146,8 @@ static struct record *shard_source_next(struct source *base)
     char digits[16], key[16];
     size_t index;
 
-    if (!has_next(source))
+    skip_trimmed(source);
+    if (!has_next(source) || source->page_bytes <= 0)
         return NULL;
     index = source->read_to++;
     model = &witness->shard->records[index];
@@ -174,9 +179,22 @@ static void shard_source_settle(struct source *source, struct record *record,
     record_release(record);
 }
 
-static int64_t shard_source_deadline_ms(const struct source *source)
+static bool is_at_end(const struct shard_source *source)
 {
-    return has_next(source_of(source)) ? 0 : CLOCK_NEVER;
+    const struct model_shard *shard = source->run->witness.shard;
+
+    return shard->is_closed && source->read_to == shard->count;
+}
+
+/* It has something to tell. */
+static int64_t shard_source_deadline_ms(const struct source *base)
+{
+    const struct shard_source *source = source_of(base);
+
+    return has_next(source) ||
+                   (is_at_end(source) && !source->run->witness.shard_ended)
+               ? 0
+               : CLOCK_NEVER;
 }
 
 static void shard_source_stop(struct source *source)
@@ -193,12 +211,10 @@ static bool shard_source_is_idle(const struct source *source)
 static bool shard_source_is_ended(const struct source *base)
 {
     struct shard_source *source = source_of(base);
-    struct shard_witness *witness = &source->run->witness;
 
-    (void)has_next(source);
-    witness->shard_ended |=
-        witness->shard->is_closed && source->read_to == witness->shard->count;
-    return witness->shard_ended;
+    skip_trimmed(source);
+    source->run->witness.shard_ended |= is_at_end(source);
+    return source->run->witness.shard_ended;
 }
 
 static const struct error *shard_source_failure(const struct source *source)
@@ -493,13 +509,19 @@ static size_t first_of_id(const struct invocation *invocation, size_t index)
     return first;
 }
 
-/* By number: the sub-records of an aggregated one all bear it. */
+/* By its number, which all parts of an aggregated record bear, or one part by
+ * its own. */
 static void list_one(const struct invocation *invocation, size_t index,
                      struct answer *answer)
 {
+    const struct record *record = invocation->records[index];
+    bool is_part = record->sub && one_in(2);
+    struct bytes id = is_part ? record_full_id(record) : record->id;
+
     buffer_printf(&answer->response, "{\"itemIdentifier\":\"%.*s\"}",
-                  BYTES_ARGS(invocation->records[index]->id));
-    index = first_of_id(invocation, index);
+                  BYTES_ARGS(id));
+    if (!is_part)
+        index = first_of_id(invocation, index);
     if (index < answer->ending.done)
         answer->ending.done = index;
 }
@@ -539,7 +561,7 @@ static void list_badly(const struct invocation *invocation,
         "{\"foo\":\"96\"}",
         "\"96\"",
         "{\"itemIdentifier\":\"0096\"}",
-        "{\"itemIdentifier\":\"96:1\"}",
+        "{\"itemIdentifier\":\"96:77\"}",
     };
 
     list_one(invocation, roll(invocation->count), answer);
@@ -822,8 +844,10 @@ static void start_runs(struct world *world)
             continue;
         while (slot < RUNS && world->runs[slot])
             slot++;
-        if (slot < RUNS)
-            start_run(world, &world->runs[slot], shard);
+        if (slot == RUNS)
+            return;
+        start_run(world, &world->runs[slot], shard);
+        move(world, &world->runs[slot]);
     }
 }
 
@@ -960,26 +984,37 @@ static bool is_through(const struct world *world)
     return true;
 }
 
-/* Everything that may happen at this moment. */
+/* There is mail for the poller, or records, or its time has come. */
+static bool wakes(const struct world *world, struct run *run)
+{
+    set_clock(world, run);
+    return run->mailbox.first || is_due(run);
+}
+
+/* Everything that may happen to a poller at this moment. It is not woken for
+ * nothing: what it forgets to be woken for would not happen. */
+static void settle_run(struct world *world, struct run **slot)
+{
+    (*slot)->is_cut_off = false;
+    (*slot)->source->shown_to = (*slot)->witness.shard->count;
+    while (*slot && ((*slot)->handler.count || (*slot)->report_count)) {
+        end_call(world, *slot);
+        accept_report(world, *slot);
+        move(world, slot);
+    }
+    if (!*slot)
+        return;
+    (void)flush(world, *slot);
+    if (wakes(world, *slot))
+        move(world, slot);
+}
+
 static void settle_down(struct world *world)
 {
     start_runs(world);
-    for (size_t i = 0; i < RUNS; i++) {
-        struct run **slot = &world->runs[i];
-
-        if (*slot)
-            (*slot)->is_cut_off = false;
-        while (*slot && ((*slot)->handler.count || (*slot)->report_count)) {
-            end_call(world, *slot);
-            accept_report(world, *slot);
-            move(world, slot);
-        }
-        if (!*slot)
-            continue;
-        (*slot)->source->shown_to = (*slot)->witness.shard->count;
-        (void)flush(world, *slot);
-        move(world, slot);
-    }
+    for (size_t i = 0; i < RUNS; i++)
+        if (world->runs[i])
+            settle_run(world, &world->runs[i]);
     renew(world);
 }
 
