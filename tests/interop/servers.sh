@@ -25,6 +25,13 @@ if [ ! -e "$root/moto.done" ]; then
         'moto[server]==5.2.5' boto3==1.44.5
     touch "$root/moto.done"
 fi
+if [ ! -e "$root/aggregator.done" ]; then
+    echo "  GET   aws-kinesis-agg"
+    python3 -m venv "$root/aggregator"
+    "$root/aggregator/bin/pip" -q install --disable-pip-version-check \
+        aws-kinesis-agg==1.2.3 protobuf==7.36.2 six==1.17.0
+    touch "$root/aggregator.done"
+fi
 if [ ! -e "$root/kinesis.done" ]; then
     echo "  GET   kinesis-mock"
     mkdir -p "$root/npm"

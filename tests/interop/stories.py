@@ -11,6 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+import aggregated  # noqa: E402
 import dynamodb  # noqa: E402
 import failures  # noqa: E402
 import fanout  # noqa: E402
@@ -20,7 +21,7 @@ import resharding  # noqa: E402
 import streams  # noqa: E402
 from stage import Stage  # noqa: E402
 
-MODULES = (queues, fifo, streams, resharding, fanout, dynamodb, failures)
+MODULES = (queues, fifo, streams, resharding, fanout, aggregated, dynamodb, failures)
 AT_ONCE = 4
 
 
