@@ -232,6 +232,8 @@ void metrics_log(const struct metrics_trigger *trigger, const struct log *log)
     *field++ = LOG_INT("failed", trigger->stats.records_failed);
     *field++ = LOG_INT("returned", trigger->stats.records_returned);
     *field++ = LOG_INT("batches", trigger->stats.batches_started);
+    *field++ =
+        LOG_INT("invalid_responses", trigger->stats.counts.invalid_responses);
     *field++ = LOG_INT("inside", trigger->stats.records_inside);
     log_write(log, LOG_LEVEL_INFO, "trigger.counters", fields);
 }
