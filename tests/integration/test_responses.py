@@ -106,7 +106,7 @@ class Responses(WholePollard):
     def assert_told(self, name, words):
         event = self.wait_event("handler.failed", trigger=name, what="response")
         self.assertIn(words, event["reason"])
-        self.assertGreater(self.counters(name)["invalid_responses"], 0)
+        wait_until(lambda: self.counters(name)["invalid_responses"] > 0, 30, "it is counted")
 
     def test_of_queues(self):
         urls, triggers = {}, {}
