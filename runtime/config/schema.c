@@ -207,6 +207,9 @@ static void read_text(struct apply *apply, const struct field *field,
 {
     char **member = (char **)(void *)(apply->owner + field->offset);
 
+    if (field->or_empty && node->type == YAML_SCALAR && !yaml_is_null(node) &&
+        !*node->text)
+        return;
     if (node->type != YAML_SCALAR || yaml_is_null(node) || !*node->text)
         refuse(apply, field, node, SCHEMA_MALFORMED);
     else

@@ -57,6 +57,7 @@ struct field {
     bool required;
     bool one_of;        // of a section: exactly one key must be there
     bool beyond_lambda; // for the docs: not a parameter of Lambda's
+    bool or_empty;      // of text: "" is as if the key were not there
     size_t offset;
     const char *alias;     // AWS's spelling where the rule's differs, or NULL
     const char *fallback;  // as a user would write it; NULL: unset

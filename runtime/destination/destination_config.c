@@ -15,6 +15,7 @@ static const struct field on_success_fields[] = {
 static const struct field on_failure_fields[] = {
     {"destination",
      FIELD_STRING(struct destination_config, on_failure.destination),
+     .or_empty = true,
      .help = "The ARN of an SQS queue, an SNS topic or an S3 bucket; beyond "
              "Lambda also file:///folder/ or https://..."},
     {"include_payload",

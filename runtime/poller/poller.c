@@ -14,6 +14,7 @@
 #include "poller/loop.h"
 #include "poller/trigger_config.h"
 #include "poller/trigger_parts.h"
+#include "poller/trigger_pipeline.h"
 #include "source/dynamodb.h"
 #include "source/kinesis.h"
 #include "source/sqs.h"
@@ -108,14 +109,6 @@ static void name_thread(struct poller *poller, const char *trigger,
         (void)snprintf(poller->name, sizeof(poller->name), "%.15s", trigger);
 }
 
-/* A message must stay hidden while its window is open and its batch runs. */
-static int64_t needed_visibility_ms(const struct trigger_config *trigger)
-{
-    int64_t window_ms = trigger->maximum_batching_window_in_seconds * 1000;
-
-    return window_ms ? window_ms + trigger->handler.timeout_ms : 0;
-}
-
 static struct source *open_queue(const struct poller *poller)
 {
     const struct trigger_config *trigger = poller->trigger;
@@ -131,7 +124,7 @@ static struct source *open_queue(const struct poller *poller)
         .minimum_receives = trigger->provisioned_poller_config.minimum_pollers,
         .maximum_receives = trigger->provisioned_poller_config.maximum_pollers,
         .visibility_timeout_ms = trigger->visibility_timeout_ms,
-        .needed_visibility_ms = needed_visibility_ms(trigger),
+        .needed_visibility_ms = trigger_needed_visibility_ms(trigger),
         .wait_ms = trigger->wait_time_seconds * 1000,
         .seed = poller->seed ^ 1,
     });

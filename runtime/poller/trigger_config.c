@@ -194,7 +194,7 @@ const struct field trigger_config_fields[] = {
              "aggregated, with a state handed from call to call; 0: none. "
              "Streams only."},
     {"kms_key_arn", FIELD_STRING(struct trigger_config, kms_key_arn),
-     .alias = "KMSKeyArn",
+     .or_empty = true, .alias = "KMSKeyArn",
      .help = "Accepted, so that an entry moves over as it is, and without "
              "meaning: Lambda encrypts the filter that it stores, and here "
              "the filter stands in this file."},

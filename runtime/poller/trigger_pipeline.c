@@ -25,7 +25,15 @@ size_t trigger_concurrency(const struct trigger_config *trigger)
     return most > 0 ? (size_t)most : TRIGGER_DEFAULT_CONCURRENCY;
 }
 
-static int64_t needed_visibility_ms(const struct trigger_config *trigger)
+int64_t trigger_needed_visibility_ms(const struct trigger_config *trigger)
+{
+    int64_t window_ms = trigger->maximum_batching_window_in_seconds * 1000;
+
+    return window_ms ? window_ms + trigger->handler.timeout_ms : 0;
+}
+
+/* To start. */
+static int64_t batch_time_ms(const struct trigger_config *trigger)
 {
     int64_t timeout_ms = trigger->handler.timeout_ms;
 
@@ -66,7 +74,7 @@ void trigger_pipeline_options(const struct trigger_config *trigger,
         .backoff_base_ms = trigger->retry_backoff.base_ms,
         .backoff_maximum_ms = trigger->retry_backoff.maximum_ms,
         .delay_failed = trigger->retry_backoff.given,
-        .batch_time_ms = needed_visibility_ms(trigger),
+        .batch_time_ms = batch_time_ms(trigger),
         .seed = seed,
         .reads_response = trigger->reports_batch_item_failures,
         .fifo_failure = (enum trigger_fifo_failure)trigger->fifo_failure,

@@ -22,6 +22,10 @@ void trigger_pipeline_options(const struct trigger_config *trigger,
 /* Records that no filter matches go to a destination, `on_filtered`. */
 bool trigger_moves_filtered(const struct trigger_config *trigger);
 
+/* How long a queue's message must stay hidden, for its window is open and its
+ * batch runs. 0: there is no window. */
+int64_t trigger_needed_visibility_ms(const struct trigger_config *trigger);
+
 /* Batches of a queue at once. */
 size_t trigger_concurrency(const struct trigger_config *trigger);
 

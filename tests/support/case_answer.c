@@ -127,11 +127,12 @@ static json_t *kinesis_answer(const struct case_message *message)
 
     codec_base64_encode((struct bytes){message->data, message->data_size},
                         data);
-    return json_pack(
-        "{s:[{s:s, s:f, s:s, s:s}], s:s, s:i}", "Records", "SequenceNumber",
-        message->id, "ApproximateArrivalTimestamp",
-        (double)message->arrived_at_ms / 1000, "Data", data, "PartitionKey",
-        message->key, "NextShardIterator", "next", "MillisBehindLatest", 0);
+    return json_pack("{s:[{s:s, s:s, s:f, s:s, s:s}], s:s, s:i}", "Records",
+                     "EncryptionType", "KMS", "SequenceNumber", message->id,
+                     "ApproximateArrivalTimestamp",
+                     (double)message->arrived_at_ms / 1000, "Data", data,
+                     "PartitionKey", message->key, "NextShardIterator", "next",
+                     "MillisBehindLatest", 0);
 }
 
 // ---- DynamoDB ----

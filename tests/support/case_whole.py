@@ -306,7 +306,7 @@ class Case:
         names, seen = wanted.get("records", "").split(), list(call["records"])
         if "records" in wanted and (sorted(names) != sorted(seen) if self.any_order() else names != seen):
             return False
-        if wanted.get("after", 0) > call["at"] - start + SLACK_MS:
+        if "after" in wanted and wanted["after"] > call["at"] - start + SLACK_MS:
             return False
         if "window" in wanted and [e - self.servers.base_ms for e in call["window"]] != wanted["window"]:
             return False
@@ -319,7 +319,7 @@ class Case:
         wanted, calls = self.expect.get("invocations"), self.calls()
         if wanted is None:
             return
-        start, left = self.sent_at, list(calls)
+        start, left = min([self.sent_at] + [c["at"] for c in calls]), list(calls)
         for one in wanted:
             found = next((c for c in left if self.agrees(one, c, start)), None)
             if found is None or (found is not left[0] and not self.spec.get("unordered")):
@@ -333,7 +333,7 @@ class Case:
         keys = {r.name: r.key for r in self.records}
         order = {r.name: i for i, r in enumerate(self.records)}
         seen = [name for call in self.calls() for name in call["records"]]
-        for key in set(keys.values()):
+        for key in set(keys.values()) - {""}:
             mine = [name for name in dict.fromkeys(seen) if keys.get(name) == key]
             if mine != sorted(mine, key=order.get):
                 self.complain(f"the order of key {key}", sorted(mine, key=order.get), mine)

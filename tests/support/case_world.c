@@ -22,6 +22,7 @@
 #include "record/event.h"
 #include "record/sequence.h"
 #include "settings_file.h"
+#include "source/sqs_visibility.h"
 #include "source/stream.h"
 #include "test.h"
 
@@ -602,6 +603,22 @@ static void run_life(struct case_world *world)
 
 // ---- Set up, take down ----
 
+/* For how long the queue hides what it hands out. */
+static int64_t visibility_ms(const json_t *spec,
+                             const struct trigger_config *trigger)
+{
+    json_int_t own_ms = 2000;
+    struct sqs_visibility visibility = {
+        .configured_s = trigger->visibility_timeout_ms < 0
+                            ? -1
+                            : trigger->visibility_timeout_ms / 1000,
+        .needed_s = (trigger_needed_visibility_ms(trigger) + 999) / 1000};
+
+    (void)json_unpack((json_t *)(uintptr_t)spec, "{s:I}", "visibility",
+                      &own_ms);
+    return 1000 * sqs_visibility_s(&visibility, own_ms / 1000);
+}
+
 static void open_settings(struct case_world *world)
 {
     AUTO_FREE char *text = case_settings_text(world->spec, world->life);
@@ -615,6 +632,7 @@ static void open_settings(struct case_world *world)
                                   world->shards[0].origin.kind, &err);
     assert_ok(world->filter, &err);
     world->has_destination = trigger->destination_config.on_failure.destination;
+    world->visibility_ms = visibility_ms(world->spec, trigger);
 }
 
 static void close_settings(struct case_world *world)
@@ -756,11 +774,8 @@ void case_world_init(struct case_world *world, const json_t *spec)
     *world = (struct case_world){.spec = spec,
                                  .is_queue = kind->is_queue,
                                  .is_fifo = kind->is_fifo,
-                                 .visibility_ms = 2000,
                                  .life = 1,
                                  .now_ms = CASE_START_MS};
-    if (json_object_get(spec, "visibility"))
-        world->visibility_ms = number_of(spec, "visibility");
     add_shards(world);
     world->messages =
         mem_calloc(json_array_size(records) + 1, sizeof(*world->messages));

@@ -689,7 +689,8 @@ static void try_wrong_types(const struct field *field, const char *key)
     switch (field->type) {
     case FIELD_TYPE_STRING:
     case FIELD_TYPE_PATH:
-        refused(key, key, "''", "is not allowed");
+        if (!field->or_empty)
+            refused(key, key, "''", "is not allowed");
         refused(key, key, "", "nothing is not allowed");
         refused(key, key, "[1]", "a list is not allowed");
         refused(key, key, "{x: 1}", "a mapping is not allowed");
