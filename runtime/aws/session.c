@@ -412,6 +412,12 @@ int64_t aws_session_offset_ms(const struct aws_session *session,
     return atomic_load(&session->learnt->offsets_ms[service]);
 }
 
+int64_t aws_session_server_ms(const struct aws_session *session,
+                              enum aws_service service, int64_t wall_ms)
+{
+    return wall_ms + aws_session_offset_ms(session, service);
+}
+
 void aws_session_set_offset_ms(struct aws_session *session,
                                enum aws_service service, int64_t offset_ms)
 {

@@ -53,6 +53,11 @@ const char *aws_session_region(const struct aws_session *session);
 const char *aws_session_endpoint(const struct aws_session *session,
                                  enum aws_service service);
 
+/* The clock of the service's endpoint, as far as its answers told, when ours
+ * says wall_ms. Both since 1970. */
+int64_t aws_session_server_ms(const struct aws_session *session,
+                              enum aws_service service, int64_t wall_ms);
+
 /* The 12-digit account of our credentials if known (config, environment,
  * provider), else "000000000000". Borrowed. */
 const char *aws_session_account(const struct aws_session *session);

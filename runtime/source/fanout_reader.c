@@ -13,7 +13,7 @@
 #define LIFE_MS (295 * 1000)
 #define SILENCE_MS (35 * 1000)
 #define PACE_MS 1000        // one call a second
-#define SKEW_MS (10 * 1000) // of our clock against the server's
+#define SKEW_MS (10 * 1000) // of what is known of the server's clock
 
 #define IN_USE_MS 5000
 #define IN_USE_SPREAD_MS 1000

@@ -46,9 +46,9 @@ struct fanout_reader_options {
 struct fanout_reader {
     // For whoever carries the step out.
     struct stream_start start; // of the next subscription; sequence owned
-    int64_t asked_wall_ms;     // set by whoever subscribes: when, by which
-                               // LATEST becomes a point in time that can be
-                               // asked for again
+    int64_t asked_wall_ms;     // set by whoever subscribes: when, by the
+                               // server's clock; by which LATEST becomes a
+                               // point in time that can be asked for again
 
     // How it ended. Both end all.
     bool ended;

@@ -33,7 +33,8 @@ struct fanout_source {
     struct source source; // first
 
     // Set by kinesis_fanout_open, never changed.
-    struct aws_client *client; // borrowed
+    struct aws_session *session; // borrowed
+    struct aws_client *client;   // borrowed
     const struct clock *clock;
     struct log log;
     char *stream, *consumer_arn; // owned
@@ -208,7 +209,8 @@ static void subscribe(struct fanout_source *self)
     self->is_full = self->is_spoilt = false;
     event_stream_finish(&self->frames);
     event_stream_init(&self->frames, EVENT_STREAM_PAYLOAD_LIMIT);
-    self->reader.asked_wall_ms = clock_wall_ms(self->clock);
+    self->reader.asked_wall_ms = aws_session_server_ms(
+        self->session, AWS_KINESIS, clock_wall_ms(self->clock));
     request.operation = "SubscribeToShard";
     request.stream = &fanout_stream;
     kinesis_put_subscribe_call(&request.body, self->consumer_arn,
@@ -460,6 +462,7 @@ struct source *kinesis_fanout_open(const struct kinesis_options *options)
     struct fanout_source *self = mem_calloc(1, sizeof(*self));
 
     self->source.ops = &fanout_ops;
+    self->session = options->session;
     self->client = options->client;
     self->clock = options->clock;
     self->log = *options->log;

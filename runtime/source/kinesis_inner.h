@@ -35,7 +35,8 @@ struct kinesis_source {
     // How the reading goes.
     struct shard_reader reader;
     bool asked_cbor;       // by the call in flight
-    int64_t asked_wall_ms; // when the iterator in flight was asked for
+    int64_t asked_wall_ms; // when the iterator in flight was asked for, by the
+                           // server's clock
     struct shard_look look;
     bool stopping;
     bool was_ended; // said in the log

@@ -22,7 +22,8 @@ static void put_call(struct kinesis_source *self, enum shard_call call,
     switch (call) {
     case SHARD_CALL_ITERATOR:
         request->operation = "GetShardIterator";
-        self->asked_wall_ms = clock_wall_ms(self->clock);
+        self->asked_wall_ms = aws_session_server_ms(self->session, AWS_KINESIS,
+                                                    clock_wall_ms(self->clock));
         kinesis_put_iterator_call(&request->body, cbor, self->stream,
                                   self->origin.shard, &self->reader.start);
         break;

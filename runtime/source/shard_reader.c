@@ -9,7 +9,7 @@
 #include "record/record.h"
 #include "source/shard_refusal.h"
 
-#define SKEW_MS (10 * 1000) // of our clock against the server's
+#define SKEW_MS (10 * 1000) // of what is known of the server's clock
 
 #define EMPTY_PACE_MS 200 // between reads that bring nothing; 5 calls a second
 #define SLOWEST_PACE_MS 1000

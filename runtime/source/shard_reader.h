@@ -108,8 +108,9 @@ enum shard_call shard_reader_next(struct shard_reader *reader,
 int64_t shard_reader_deadline_ms(const struct shard_reader *reader,
                                  const struct shard_ahead *ahead);
 
-/* Takes the iterator over. asked_wall_ms: when it was asked for, by which
- * LATEST becomes a point in time that can be asked for again. */
+/* Takes the iterator over. asked_wall_ms: when it was asked for, by the
+ * server's clock; by which LATEST becomes a point in time that can be asked for
+ * again. */
 void shard_reader_got_iterator(struct shard_reader *reader, char *iterator,
                                int64_t asked_wall_ms, int64_t now_ms);
 

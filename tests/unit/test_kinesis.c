@@ -20,6 +20,7 @@
 static struct fake {
     struct sim_clock time;
     const char *endpoint;
+    int64_t server_ahead_ms;            // its clock
     enum aws_kinesis_protocol protocol; // what the session knows
     struct aws_request sent;            // the one call in flight
     bool in_flight, cancelled;
@@ -102,6 +103,16 @@ const char *__wrap_aws_session_endpoint(const struct aws_session *session,
     (void)session;
     assert_int_equal(service, AWS_KINESIS);
     return fake.endpoint;
+}
+
+int64_t __wrap_aws_session_server_ms(const struct aws_session *session,
+                                     enum aws_service service, int64_t wall_ms);
+int64_t __wrap_aws_session_server_ms(const struct aws_session *session,
+                                     enum aws_service service, int64_t wall_ms)
+{
+    (void)session;
+    assert_int_equal(service, AWS_KINESIS);
+    return wall_ms + fake.server_ahead_ms;
 }
 
 enum aws_kinesis_protocol
@@ -719,14 +730,15 @@ static void test_latest_is_asked_for_only_once(void **state)
     struct stream_start start = {.position = STREAM_LATEST};
 
     (void)state;
+    fake.server_ahead_ms = 90000; // its clock counts
     open_at(&start, AWS_KINESIS_JSON);
     expect_call("GetShardIterator");
     answer_iterator("i0");
     expect_call("GetRecords");
     refuse("ExpiredIteratorException", 400, ERROR_TRANSIENT);
-    expect_call("GetShardIterator"); // ten seconds are for our clock's error
+    expect_call("GetShardIterator"); // ten seconds are for what is not known
     expect_body(ITERATOR_CALL("\"ShardIteratorType\":\"AT_TIMESTAMP\","
-                              "\"Timestamp\":1795359590.000"));
+                              "\"Timestamp\":1795359680.000"));
 }
 
 static void test_three_server_errors_cost_the_iterator(void **state)

@@ -22,6 +22,7 @@
 static struct fake {
     struct sim_clock time;
     const char *endpoint;
+    int64_t server_ahead_ms; // its clock
     struct source *source;
     size_t room;
 
@@ -125,6 +126,16 @@ const char *__wrap_aws_session_endpoint(const struct aws_session *session,
     (void)session;
     assert_int_equal(service, AWS_KINESIS);
     return fake.endpoint;
+}
+
+int64_t __wrap_aws_session_server_ms(const struct aws_session *session,
+                                     enum aws_service service, int64_t wall_ms);
+int64_t __wrap_aws_session_server_ms(const struct aws_session *session,
+                                     enum aws_service service, int64_t wall_ms)
+{
+    (void)session;
+    assert_int_equal(service, AWS_KINESIS);
+    return wall_ms + fake.server_ahead_ms;
 }
 
 // ---- the story's verbs -----------------------------------------------------
@@ -958,7 +969,8 @@ static void test_latest_is_asked_for_by_time_the_second_time(void **state)
 
     (void)state;
     open_at(&(struct stream_start){.position = STREAM_LATEST});
-    asked_ms = clock_wall_ms(&fake.time.clock) - 10000;
+    fake.server_ahead_ms = -90000; // by which it goes
+    asked_ms = clock_wall_ms(&fake.time.clock) - 90000 - 10000;
     expect_subscribed(1);
     send_initial_response();
     sim_clock_advance(&fake.time, 35000);
