@@ -119,12 +119,19 @@ void chunk_spares_close(struct chunk_spares *spares)
     *spares = (struct chunk_spares){0};
 }
 
+size_t chunk_footprint(const struct chunk *chunk)
+{
+    return chunk->body.capacity + chunk->capacity * sizeof(struct record);
+}
+
 void chunk_destroy(struct chunk *chunk)
 {
     bool spares;
 
     if (!chunk)
         return;
+    if (chunk->lent)
+        *chunk->lent -= chunk_footprint(chunk);
     spares = chunk->spares && chunk->spares->open;
     if (!spares || !spare_body(chunk->spares, &chunk->body))
         buffer_finish(&chunk->body);
@@ -132,6 +139,45 @@ void chunk_destroy(struct chunk *chunk)
         free(chunk->records);
     free(chunk->extra);
     free(chunk);
+}
+
+static void move_slice(struct buffer *body, struct bytes *slice)
+{
+    size_t at = body->size;
+
+    buffer_append_bytes(body, *slice);
+    slice->data = body->data + at;
+}
+
+struct record *record_copy(const struct record *record)
+{
+    struct bytes id = record_full_id(record);
+    bool is_change = record->origin->kind == RECORD_DYNAMODB;
+    struct record to = *record;
+    struct record *copy;
+    struct buffer body;
+    size_t size = id.size + to.data.size + to.key.size;
+
+    if (is_change)
+        size += to.event_id.size + to.event_name.size + to.event_version.size +
+                to.user_identity.size;
+    buffer_init(&body, size);
+    (void)buffer_reserve(&body, size); // so that it stays where it is
+    move_slice(&body, &id);
+    to.id.data = id.data;
+    move_slice(&body, &to.data);
+    move_slice(&body, &to.key);
+    if (is_change) {
+        move_slice(&body, &to.event_id);
+        move_slice(&body, &to.event_name);
+        move_slice(&body, &to.event_version);
+        move_slice(&body, &to.user_identity);
+    }
+    copy = chunk_create(&body, 1)->records;
+    to.chunk = copy->chunk;
+    to.next = NULL;
+    *copy = to;
+    return copy;
 }
 
 void record_release(struct record *record)

@@ -117,7 +117,11 @@ struct chunk {
     void *extra;            // owned: attribute arrays; free(3)
     size_t live;
     struct chunk_spares *spares; // borrowed; where memory goes; NULL: free(3)
+    size_t *lent; // borrowed; its footprint is in this sum; NULL: in none
 };
+
+/* Its memory; the same as long as it lives. */
+size_t chunk_footprint(const struct chunk *chunk);
 
 /* Memory of a source's chunks that have ended, for its next ones: while page
  * after page of a stream is read, fresh memory would cost as much as reading
@@ -151,6 +155,10 @@ struct chunk *chunk_adopt(struct buffer *body, struct record *records,
 
 /* Free a chunk that was never handed out (a parse that failed). */
 void chunk_destroy(struct chunk *chunk);
+
+/* The same stream record in memory of its own, so that it keeps no other's
+ * alive. The one that is copied stays the caller's. */
+struct record *record_copy(const struct record *record);
 
 /* The record is done with; its chunk goes with the last one. */
 void record_release(struct record *record);

@@ -14,12 +14,6 @@ static size_t weight(const struct record *record)
     return sizeof(*record) + record->data.size + record->key.size;
 }
 
-// The same as long as the chunk lives.
-static size_t footprint(const struct chunk *chunk)
-{
-    return chunk->body.capacity + chunk->capacity * sizeof(struct record);
-}
-
 void shard_inbox_split(struct shard_inbox *inbox,
                        const struct stream_start *start, const struct log *log)
 {
@@ -45,7 +39,7 @@ void shard_inbox_put(struct shard_inbox *inbox, struct stream_page *page)
     inbox->waiting_bytes += page->bytes + page->count * sizeof(struct record);
     inbox->counts.received += page->count;
     if (page->chunk)
-        inbox->held_bytes += footprint(page->chunk);
+        inbox->held_bytes += chunk_footprint(page->chunk);
     page->chunk = NULL;
 }
 
@@ -58,7 +52,7 @@ static struct record *take(struct shard_inbox *inbox)
         return NULL;
     inbox->waiting_bytes -= weight(record);
     if (!next || next->chunk != record->chunk) // the chunk is the poller's now
-        inbox->held_bytes -= footprint(record->chunk);
+        inbox->held_bytes -= chunk_footprint(record->chunk);
     return record;
 }
 
@@ -96,7 +90,7 @@ static void put_first(struct shard_inbox *inbox, struct chunk *chunk)
         record_list_add(&parts, &chunk->records[i]);
         inbox->waiting_bytes += weight(&chunk->records[i]);
     }
-    inbox->held_bytes += footprint(chunk);
+    inbox->held_bytes += chunk_footprint(chunk);
     parts.last->next = inbox->waiting.first;
     if (inbox->waiting.last)
         parts.last = inbox->waiting.last;
@@ -141,6 +135,27 @@ bool shard_inbox_has_next(const struct shard_inbox *inbox)
     return inbox->waiting.count && inbox->room;
 }
 
+/* The record goes to the poller, and its page with it, which stays in memory as
+ * long as the poller has any record of it. Some keys may be stuck for hours
+ * while the others go on, and then each would keep the page that it came in: so
+ * over a limit records are handed out as copies. */
+static struct record *lend(struct shard_inbox *inbox, struct record *record)
+{
+    struct chunk *chunk = record->chunk;
+    struct record *copy;
+
+    if (chunk->lent)
+        return record;
+    if (inbox->lent_bytes < SHARD_LENT_BYTES) {
+        chunk->lent = &inbox->lent_bytes;
+        inbox->lent_bytes += chunk_footprint(chunk);
+        return record;
+    }
+    copy = record_copy(record);
+    record_release(record);
+    return copy;
+}
+
 struct record *shard_inbox_next(struct shard_inbox *inbox)
 {
     struct record *record = NULL;
@@ -154,7 +169,7 @@ struct record *shard_inbox_next(struct shard_inbox *inbox)
         return NULL;
     inbox->room--;
     inbox->out++;
-    return record;
+    return lend(inbox, record);
 }
 
 void shard_inbox_settle(struct shard_inbox *inbox, struct record *record,

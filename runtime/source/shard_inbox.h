@@ -7,6 +7,9 @@
  * at a time takes the memory of its parts: what waits in front of the poller is
  * the parts, and each takes of its room.
  *
+ * The pages that records came in stay in memory with them. What the poller
+ * keeps of many pages, a little of each, is bounded: see SHARD_LENT_BYTES.
+ *
  * Threads: its source's.
  */
 #ifndef POLLARD_SHARD_INBOX_H
@@ -24,10 +27,14 @@ struct log;
 struct stream_page;
 struct stream_start;
 
+// With so much of its pages at the poller, records are handed out as copies.
+#define SHARD_LENT_BYTES (32u * 1024 * 1024)
+
 struct shard_inbox { // zeroed: empty, and splits nothing
     struct record_list waiting;
     size_t waiting_bytes; // of the records that wait
     size_t held_bytes;    // of the chunks that they keep in memory
+    size_t lent_bytes;    // of those that the poller's records do
     size_t room;          // records that the poller still takes
     size_t out;           // records that it has
     struct source_counts counts;

@@ -96,10 +96,62 @@ static void test_closed_spares_take_nothing_in(void **state)
     assert_null(chunk_spares_body(&spares).data);
 }
 
+static struct bytes slice(struct buffer *body, const char *text)
+{
+    struct bytes bytes = {body->data + body->size, strlen(text)};
+
+    buffer_append_text(body, text);
+    return bytes;
+}
+
+/* All that a stream's record may point at moves with it. */
+static void test_a_copy_stands_alone(void **state)
+{
+    static const struct record_origin change = {.kind = RECORD_DYNAMODB};
+    struct record *record, *copy;
+    struct buffer body;
+
+    (void)state;
+    buffer_init(&body, 1000);
+    (void)buffer_reserve(&body, 1000);
+    record = &chunk_create(&body, 1)->records[0];
+    body = record->chunk->body;
+    record->origin = &change;
+    record->id = slice(&body, "17:2");
+    record->id.size = 2;
+    record->sub = 3;
+    record->data = slice(&body, "{}");
+    record->key = slice(&body, "k");
+    record->event_id = slice(&body, "e1");
+    record->event_name = slice(&body, "MODIFY");
+    record->event_version = slice(&body, "1.1");
+    record->user_identity = slice(&body, "");
+    record->arrived_at_ms = 5;
+    record->event_size = 99;
+
+    copy = record_copy(record);
+    memset(body.data, '?', body.size);
+    record_release(record);
+    assert_ptr_not_equal(copy, record);
+    assert_ptr_equal(copy->origin, &change);
+    assert_true(bytes_equal(copy->id, BYTES("17")));
+    assert_true(bytes_equal(record_full_id(copy), BYTES("17:2")));
+    assert_true(bytes_equal(copy->data, BYTES("{}")));
+    assert_true(bytes_equal(copy->key, BYTES("k")));
+    assert_true(bytes_equal(copy->event_id, BYTES("e1")));
+    assert_true(bytes_equal(copy->event_name, BYTES("MODIFY")));
+    assert_true(bytes_equal(copy->event_version, BYTES("1.1")));
+    assert_int_equal(copy->user_identity.size, 0);
+    assert_int_equal(copy->arrived_at_ms, 5);
+    assert_int_equal(copy->event_size, 99);
+    record_release(copy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_list_gives_back_in_order),
+        cmocka_unit_test(test_a_copy_stands_alone),
         cmocka_unit_test(test_a_chunk_lives_as_long_as_its_last_record),
         cmocka_unit_test(test_spares_hand_memory_on),
         cmocka_unit_test(test_spares_are_few),

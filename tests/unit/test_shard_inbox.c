@@ -296,6 +296,69 @@ static void test_parts_may_be_settled_in_any_order(void **state)
 
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, set_up, tear_down)
 
+/* A page of so many records of 1000 bytes and more: "SEQUENCEi" holds that. */
+static void put_page(const char *sequence, size_t count)
+{
+    struct stream_page page = {.count = count, .bytes = count * 1024};
+    struct buffer body;
+
+    buffer_init(&body, 64u << 20);
+    (void)buffer_reserve(&body, count * 1024);
+    page.chunk = chunk_create(&body, count);
+    for (size_t i = 0; i < count; i++) {
+        struct record *record = &page.chunk->records[i];
+        char *at = page.chunk->body.data + i * 1024;
+
+        record->origin = &origin;
+        record->id.data = record->data.data = at;
+        record->id.size = (size_t)snprintf(at, 1024, "%s%zu", sequence, i);
+        memset(at + record->id.size, '.', 1024 - record->id.size);
+        record->data.size = 1024;
+        record->key = (struct bytes){at, record->id.size};
+    }
+    shard_inbox_put(&inbox, &page);
+    stream_page_finish(&page);
+}
+
+/* One record of each page is stuck: it must not keep the page. */
+static void test_what_is_stuck_keeps_few_pages(void **state)
+{
+    enum { PAGES = 200, RECORDS = 1024 };
+    struct record *stuck[PAGES];
+    char id[32];
+
+    (void)state;
+    for (int i = 0; i < PAGES; i++) {
+        (void)snprintf(id, sizeof(id), "%d-", i);
+        put_page(id, RECORDS);
+        inbox.room = RECORDS;
+        for (int j = 0; j < RECORDS; j++) {
+            struct record *record = shard_inbox_next(&inbox);
+
+            assert_non_null(record);
+            if (j == 7)
+                stuck[i] = record;
+            else
+                shard_inbox_settle(&inbox, record, SOURCE_DONE);
+        }
+        assert_int_equal(inbox.held_bytes, 0);
+        assert_true(inbox.lent_bytes < SHARD_LENT_BYTES + (2u << 20));
+    }
+    assert_true(inbox.lent_bytes >= SHARD_LENT_BYTES); // copies are the last
+    for (int i = 0; i < PAGES; i++) {                  // resort
+        (void)snprintf(id, sizeof(id), "%d-7", i);
+        assert_true(bytes_equal(stuck[i]->id, bytes_of(id)));
+        assert_true(bytes_equal(stuck[i]->key, bytes_of(id)));
+        assert_int_equal(stuck[i]->data.size, 1024);
+        assert_memory_equal(stuck[i]->data.data, id, strlen(id));
+        assert_int_equal(stuck[i]->data.data[1023], '.');
+        shard_inbox_settle(&inbox, stuck[i], SOURCE_DONE);
+    }
+    assert_int_equal(inbox.lent_bytes, 0);
+    assert_int_equal(inbox.counts.deleted, PAGES * RECORDS);
+    assert_true(shard_inbox_is_idle(&inbox));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +373,7 @@ int main(void)
         TEST(test_aggregates_of_nothing_are_passed_by),
         TEST(test_parts_are_not_split_again),
         TEST(test_what_cannot_be_split_comes_whole_and_is_said_once),
+        TEST(test_what_is_stuck_keeps_few_pages),
         TEST(test_parts_may_be_settled_in_any_order),
     };
 
