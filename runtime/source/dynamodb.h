@@ -24,7 +24,7 @@ struct source;
 struct stream_listing;
 
 struct dynamodb_options {
-    struct aws_client *client;   // borrowed; the poller's
+    struct aws_client *client; // borrowed; the poller's
     const struct clock *clock;
     const struct log *log; // copied
     const char *arn;       // of the stream

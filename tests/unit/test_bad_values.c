@@ -314,7 +314,7 @@ static struct bad_case {
         "\"/var/lib/failed\" is no destination: " KINDS, .kind = KINESIS),
     BAD("destination_config.on_failure.destination", "'" QUEUE_ARN ".fifo'",
         "\"" QUEUE_ARN ".fifo\" is a FIFO queue, which takes no message "
-                       "without a group (Lambda's reports fail there too)",
+        "without a group (Lambda's reports fail there too)",
         .kind = KINESIS),
     BAD("destination_config.on_failure.destination",
         "'" ARN("sns", "t.fifo") "'",
