@@ -1,6 +1,5 @@
 #include "cli/filter.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +8,7 @@
 #include "base/mem.h"
 #include "base/utf8.h"
 #include "cli/command.h"
+#include "cli/command_line.h"
 #include "cli/filter_judge.h"
 #include "supervisor/settings.h"
 
@@ -19,11 +19,11 @@
 #define BAD_MOST 100 // wrong events that are told of; then it is over
 
 struct arguments {
-    const char *config, *trigger; // NULL: not given
-    bool has_view, data, whole;
+    const char *config, *trigger, *source; // NULL: not given
+    bool data, whole;                      // whole: data, not line by line
+    bool has_view;                         // of `source`
     enum pattern_view view;
-    char *const *events;
-    size_t event_count;
+    struct command_words events;
 };
 
 // All events so far.
@@ -256,7 +256,7 @@ static int status_of_read(const struct error *err)
 
 static void judge_given(struct run *run, const char *given, size_t number)
 {
-    AUTO_FREE char *name = run->arguments->event_count > 1
+    AUTO_FREE char *name = run->arguments->events.count > 1
                                ? mem_printf("event %zu", number)
                                : mem_strdup("event");
     struct filter_text text;
@@ -278,9 +278,9 @@ static int judge_all(const struct arguments *arguments,
     struct run run = {.arguments = arguments, .judge = judge};
     size_t count;
 
-    for (size_t i = 0; i < arguments->event_count && !is_over(&run); i++)
-        judge_given(&run, arguments->events[i], i + 1);
-    if (!arguments->event_count)
+    for (size_t i = 0; i < arguments->events.count && !is_over(&run); i++)
+        judge_given(&run, arguments->events.list[i], i + 1);
+    if (!arguments->events.count)
         judge_given(&run, "-", 1);
     if (is_over(&run))
         (void)fprintf(stderr, "pollard filter: %d wrong events are enough\n",
@@ -340,10 +340,12 @@ static int test_trigger(const struct arguments *arguments)
     return status;
 }
 
-static int parse_source(const char *name, struct arguments *arguments)
+static int find_source(struct arguments *arguments)
 {
+    if (!arguments->source)
+        return COMMAND_OK;
     for (const struct source *one = sources; one->name; one++)
-        if (!strcmp(one->name, name)) {
+        if (!strcmp(one->name, arguments->source)) {
             arguments->view = one->view;
             arguments->has_view = true;
             return COMMAND_OK;
@@ -351,48 +353,16 @@ static int parse_source(const char *name, struct arguments *arguments)
     return command_usage(NAME,
                          "there is no source '%s': sqs, kinesis, dynamodb or "
                          "event",
-                         name);
+                         arguments->source);
 }
 
-static int parse(int argc, char **argv, struct arguments *arguments)
-{
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"trigger", required_argument, NULL, 't'},
-        {"source", required_argument, NULL, 's'},
-        {"data", no_argument, NULL, 'd'},
-        {"whole", no_argument, NULL, 'w'},
-        {"help", no_argument, NULL, 'h'},
-        {0}};
-    int c;
-
-    opterr = 0;
-    while ((c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1)
-        switch (c) {
-        case 'c':
-            arguments->config = optarg;
-            break;
-        case 't':
-            arguments->trigger = optarg;
-            break;
-        case 's':
-            if (parse_source(optarg, arguments) != COMMAND_OK)
-                return COMMAND_USAGE;
-            break;
-        case 'w':
-            arguments->whole = true;
-            arguments->data = true;
-            break;
-        case 'd':
-            arguments->data = true;
-            break;
-        case 'h':
-            exit(command_help(NAME));
-        default:
-            return command_bad_option(NAME, argv);
-        }
-    return COMMAND_OK;
-}
+static const struct command_option filter_option_rows[] = {
+    {"config", 'c', COMMAND_TEXT(struct arguments, config)},
+    {"trigger", 0, COMMAND_TEXT(struct arguments, trigger)},
+    {"source", 0, COMMAND_TEXT(struct arguments, source)},
+    {"data", 0, COMMAND_FLAG(struct arguments, data)},
+    {"whole", 0, COMMAND_FLAG(struct arguments, whole)},
+    {0}};
 
 static int check(const struct arguments *arguments, const char *pattern)
 {
@@ -408,9 +378,9 @@ static int check(const struct arguments *arguments, const char *pattern)
         return command_usage(NAME,
                              "data alone does not say its source: --source or "
                              "--trigger is missing");
-    for (size_t i = 0; i < arguments->event_count; i++)
-        inputs += !strcmp(arguments->events[i], "-");
-    if (inputs + !arguments->event_count > 1)
+    for (size_t i = 0; i < arguments->events.count; i++)
+        inputs += !strcmp(arguments->events.list[i], "-");
+    if (inputs + !arguments->events.count > 1)
         return command_usage(NAME, "standard input can be read once only");
     return COMMAND_OK;
 }
@@ -418,16 +388,19 @@ static int check(const struct arguments *arguments, const char *pattern)
 static int test(int argc, char **argv)
 {
     struct arguments arguments = {0};
+    struct command_words *events = &arguments.events;
     const char *pattern = NULL;
-    int status = parse(argc, argv, &arguments);
+    int status = command_line_read(NAME, argc, argv, filter_option_rows,
+                                   &arguments, SIZE_MAX, events);
 
+    if (status == COMMAND_OK)
+        status = find_source(&arguments);
     if (status != COMMAND_OK)
         return status;
-    arguments.events = argv + optind;
-    arguments.event_count = (size_t)(argc - optind);
-    if (!arguments.trigger && arguments.event_count) {
-        pattern = *arguments.events++;
-        arguments.event_count--;
+    arguments.data |= arguments.whole;
+    if (!arguments.trigger && events->count) {
+        pattern = *events->list++;
+        events->count--;
     }
     status = check(&arguments, pattern);
     if (status != COMMAND_OK)
