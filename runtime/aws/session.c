@@ -303,6 +303,12 @@ const char *aws_session_region(const struct aws_session *session)
     return session->region;
 }
 
+bool aws_session_is_redirected(const struct aws_session *session,
+                               enum aws_service service)
+{
+    return session->endpoints[service].is_custom;
+}
+
 const char *aws_session_endpoint(const struct aws_session *session,
                                  enum aws_service service)
 {

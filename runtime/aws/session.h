@@ -58,6 +58,10 @@ const char *aws_session_endpoint(const struct aws_session *session,
 int64_t aws_session_server_ms(const struct aws_session *session,
                               enum aws_service service, int64_t wall_ms);
 
+/* Is the service reached by a configured endpoint, instead of AWS's own? */
+bool aws_session_is_redirected(const struct aws_session *session,
+                               enum aws_service service);
+
 /* The 12-digit account of our credentials if known (config, environment,
  * provider), else "000000000000". Borrowed. */
 const char *aws_session_account(const struct aws_session *session);

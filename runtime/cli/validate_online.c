@@ -1,10 +1,12 @@
 #include "cli/validate_online.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-#include "aws/arn.h"
 #include "aws/client.h"
 #include "aws/session.h"
 #include "aws/sqs_queue.h"
@@ -13,9 +15,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "destination/target.h"
+#include "poller/trigger_pipeline.h"
 #include "source/kinesis.h"
 #include "source/kinesis_consumer.h"
 #include "source/stream_list.h"
+#include "supervisor/reach.h"
 #include "supervisor/settings.h"
 
 #define QUEUE_PATIENCE_MS 20000 // to find a queue, protocol and all
@@ -179,39 +184,73 @@ static bool check_source(struct online *online,
     return false;
 }
 
+// It is made at the start; so the folder above must be there.
+static bool check_folder(const char *path, struct error *err)
+{
+    AUTO_FREE char *above = mem_strdup(path);
+    size_t size = strlen(above);
+    char *slash;
+
+    if (!access(path, F_OK))
+        return target_check_folder(path, err);
+    while (size > 1 && above[size - 1] == '/')
+        above[--size] = '\0';
+    slash = strrchr(above, '/');
+    slash[slash == above] = '\0'; // of a folder in the root, the root
+    return !access(above, W_OK | X_OK) ||
+           error_set(err, ERROR_INVALID, "the folder %s cannot be made: %s: %s",
+                     path, above, strerror(errno));
+}
+
+// Topics, buckets and web servers are not asked: only what is sent to them
+// would tell.
 static bool check_destination(struct online *online, const char *text,
                               struct error *err)
 {
-    struct arn arn;
+    struct target target;
     int64_t ignored;
 
-    if (!arn_parse(text, &arn, err))
+    if (!target_parse(text, &target, err))
         return false;
-    if (bytes_equal(arn.service, BYTES("sqs"))) {
-        AUTO_FREE char *name =
-            mem_strndup(arn.resource.data, arn.resource.size);
-
+    AUTO_FREE char *name = mem_strndup(target.name.data, target.name.size);
+    switch (target.kind) {
+    case TARGET_SQS:
         return find_queue(online, NULL, name, text, &ignored, err);
+    case TARGET_KINESIS:
+        return check_stream(online, name, NULL, err);
+    case TARGET_FILE:
+        return check_folder(name, err);
+    case TARGET_SNS:
+    case TARGET_S3:
+    case TARGET_HTTP:
+        break;
     }
-    AUTO_FREE char *resource =
-        mem_strndup(arn.resource.data, arn.resource.size);
-    const char *slash = strchr(resource, '/');
-
-    return check_stream(online, slash ? slash + 1 : resource, NULL, err);
+    return true;
 }
 
 static bool check_trigger(struct online *online,
                           const struct trigger_config *trigger)
 {
-    const char *destination =
-        trigger->destination_config.on_success.destination;
+    const struct destination_config *to = &trigger->destination_config;
+    const struct {
+        const char *key, *destination;
+    } destinations[] = {
+        {"destination_config.on_success", to->on_success.destination},
+        {"destination_config.on_failure", to->on_failure.destination},
+        {"on_filtered",
+         trigger_moves_filtered(trigger) ? trigger->on_filtered : NULL}};
     struct error err = {0};
+    const char *key;
     bool ok = true;
 
+    if (!reach_check(trigger, online->session, &key, &err))
+        return complain(online, trigger, key, &err);
     if (!check_source(online, trigger, &err))
         ok = complain(online, trigger, "source", &err);
-    if (destination && !check_destination(online, destination, &err))
-        ok = complain(online, trigger, "destination_config.on_success", &err);
+    for (size_t i = 0; i < sizeof(destinations) / sizeof(destinations[0]); i++)
+        if (destinations[i].destination &&
+            !check_destination(online, destinations[i].destination, &err))
+            ok = complain(online, trigger, destinations[i].key, &err);
     return ok;
 }
 

@@ -21,6 +21,7 @@
 #include "supervisor/advice.h"
 #include "supervisor/metrics.h"
 #include "supervisor/notify.h"
+#include "supervisor/reach.h"
 #include "supervisor/settings.h"
 #include "supervisor/supervisor_inner.h"
 #include "supervisor/trigger.h"
@@ -64,6 +65,13 @@ struct trigger *supervisor_make_trigger(struct supervisor *supervisor,
                                         const struct trigger_config *config,
                                         struct error *err)
 {
+    const char *key;
+
+    if (!reach_check(config, generation->session, &key, err)) {
+        error_wrap(err, "%s:%d:%d: triggers.%s.%s", generation->settings->path,
+                   config->line, config->column, config->name, key);
+        return NULL;
+    }
     return trigger_create(
         &(struct trigger_options){
             .config = config,

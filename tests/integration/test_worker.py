@@ -176,6 +176,52 @@ class MistakesWithServers(Worker):
         done = self.command("validate", "--online", "-c", path)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
+    def failing(self, destination, more=""):
+        """A stream whose failures go there."""
+        return (self.stream("clicks") + "    destination_config: {on_failure: {destination: '%s'}}\n" % destination
+                + more)
+
+    def test_online_validation_looks_at_destinations(self):
+        self.local()
+        self.sqs.create_queue("there")
+        self.kinesis.create_stream("clicks", 1)
+        arn = "arn:aws:sqs:us-east-1:000000000000:"
+        nowhere = self.stage.path("no/where")
+        for destination, words in (
+                (arn + "there", None), (arn + "missing", 'on_failure: the queue "missing" does not exist at'),
+                (f"file://{self.stage.path('failed')}/", None),
+                (f"file://{nowhere}/", f"on_failure: the folder {nowhere}/ cannot be made: {self.stage.path('no')}: "),
+                ("https://127.0.0.1:1/never-asked", None), ("arn:aws:s3:::never-asked", None)):
+            with self.subTest(destination):
+                path = self.config(self.head() + self.failing(destination))
+                done = self.command("validate", "--online", "-c", path)
+                self.assertEqual((done.returncode, done.stderr.count("triggers.")), (78, 1) if words else (0, 0), done.stderr)
+                self.assertIn(words or "", done.stderr)
+        self.assertFalse(os.path.exists(self.stage.path("failed")))
+
+    def test_online_validation_looks_for_the_queue_of_what_is_filtered(self):
+        self.local()
+        self.sqs.create_queue("orders")
+        text = self.head() + self.queue("orders") + "    filter_criteria: {filters: [{pattern: {body: [a]}}]}\n"
+        path = self.config(text + "    on_filtered: 'arn:aws:sqs:us-east-1:000000000000:aside'\n")
+        self.assertIn('triggers.orders.on_filtered: the queue "aside" does not exist at',
+                      self.command("validate", "--online", "-c", path).stderr)
+
+    def test_another_region_is_refused_before_anything_is_asked(self):
+        """In AWS's own regions only: an endpoint of one's own is anywhere."""
+        self.port = 1
+        head = "\n".join(line for line in self.head().split("\n") if not line.startswith("aws:"))
+        queue = self.queue("orders").replace("sqs: {queue: orders}", 'arn: "arn:aws:sqs:eu-west-1:123456789012:orders"')
+        path = self.config(head + queue)
+        for command in ("run",), ("validate", "--online"):
+            done = self.command(*command, "-c", path)
+            self.assertEqual(done.returncode, 78, done.stderr)
+            self.assertIn("triggers.orders.source: arn:aws:sqs:eu-west-1:123456789012:orders lies in another region "
+                          "than us-east-1", done.stderr)
+        path = self.config(head + self.failing("arn:aws:sns:eu-west-1:123456789012:failed"))
+        self.assertIn("triggers.clicks.destination_config.on_failure: arn:aws:sns:eu-west-1",
+                      self.command("run", "-c", path).stderr)
+
     def test_server_that_answers_html(self):
         class Html(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
