@@ -170,7 +170,7 @@ const struct field trigger_config_fields[] = {
      FIELD_INT(struct trigger_config, parallelization_factor), .fallback = "1",
      .min = 1, .max = 10,
      .help = "Batches of one shard that run at once; records of one key stay "
-             "in order. Streams only."},
+             "in order. With a tumbling window it is one. Streams only."},
     {"bisect_batch_on_function_error",
      FIELD_BOOL(struct trigger_config, bisect_batch_on_function_error),
      .fallback = "false",
