@@ -146,36 +146,18 @@ static void show_sqs(struct walk *walk, const struct record *record)
     show(walk, PATTERN_ROOT, "eventSource", BYTES("aws:sqs"));
 }
 
-static void show_number(struct walk *walk, uint32_t node, const char *name,
-                        const char *text)
-{
-    uint32_t found = below(walk, node, name);
-
-    if (found)
-        walk_value(walk, found,
-                   &(struct criterion_value){VALUE_NUMBER, bytes_of(text)});
-}
-
 static void show_arrival(struct walk *walk, uint32_t node,
                          const struct record *record)
 {
+    uint32_t found = below(walk, node, "approximateArrivalTimestamp");
     int64_t ms = record->arrived_at_ms > 0 ? record->arrived_at_ms : 0;
     char text[32];
 
     (void)snprintf(text, sizeof(text), "%lld.%03d", (long long)(ms / 1000),
                    (int)(ms % 1000));
-    show_number(walk, node, "approximateArrivalTimestamp", text);
-}
-
-static void show_place(struct walk *walk, uint32_t node,
-                       const struct record *record)
-{
-    char text[12];
-
-    if (!record->sub)
-        return;
-    (void)snprintf(text, sizeof(text), "%u", record->sub - 1);
-    show_number(walk, node, "subSequenceNumber", text);
+    if (found)
+        walk_value(walk, found,
+                   &(struct criterion_value){VALUE_NUMBER, bytes_of(text)});
 }
 
 static void show_stream_record(struct walk *walk, uint32_t node,
@@ -185,7 +167,6 @@ static void show_stream_record(struct walk *walk, uint32_t node,
     show(walk, node, "partitionKey", record->key);
     show(walk, node, "sequenceNumber", record->id);
     show_arrival(walk, node, record);
-    show_place(walk, node, record);
 }
 
 static void show_kinesis(struct walk *walk, const struct record *record)

@@ -190,6 +190,18 @@ class Aggregated(unittest.TestCase):
         self.assertEqual(sub, 0, "all of the last record is handled")
         self.assertTrue(last_sequence)
 
+    def test_a_filter_sees_the_event_id_of_a_part(self):
+        self.put_parts(15)
+        self.put(b"click-plain")
+        pollard = self.run_pollard(
+            "filter_criteria: {filters: [{pattern: '{\"eventID\": [{\"suffix\": \":4\"}]}'}]}")
+        wait_until(lambda: self.data(), 30, "the part was handled")
+        self.put(b"click-plain")
+        sequence = self.put_parts(6)
+        wait_until(lambda: self.checkpoint_is(sequence), 30, "all is handled")
+        self.assertEqual(stop(pollard), 0)
+        self.assertEqual(self.data(), ["click-4", "click-19"])
+
     def test_what_is_broken_stays_whole_and_stops_nobody(self):
         whole = aggregate([("k", "click-x"), ("k", "click-y")])
         self.put(whole[:-1] + bytes([whole[-1] ^ 1]), key="broken")
