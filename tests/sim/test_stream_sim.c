@@ -89,6 +89,7 @@ struct run {
     bool is_ordered; // to stop
     struct failure *reports[REPORTS], *accepted[REPORTS];
     size_t report_count, accepted_count;
+    struct record *const *last_accepted; // its records
 };
 
 struct world {
@@ -298,7 +299,10 @@ struct failure *__wrap_on_failure_next(struct on_failure *on_failure)
 {
     struct run *run = run_of(on_failure);
 
-    return run->accepted_count ? run->accepted[--run->accepted_count] : NULL;
+    if (!run->accepted_count)
+        return NULL;
+    run->last_accepted = run->accepted[--run->accepted_count]->records;
+    return run->accepted[run->accepted_count];
 }
 
 void __wrap_on_failure_poll(struct on_failure *on_failure, int64_t now_ms)
@@ -337,6 +341,9 @@ void __wrap_pipeline_discarded(struct pipeline *pipeline,
                                struct discard *discard, bool is_reported,
                                int64_t now_ms)
 {
+    if (is_reported)
+        assert_ptr_equal(discard->batch->records, acting->last_accepted);
+    acting->last_accepted = NULL;
     witness_discarded(&acting->witness, discard, is_reported);
     __real_pipeline_discarded(pipeline, discard, is_reported, now_ms);
 }
@@ -1122,6 +1129,8 @@ static void random_trigger(struct trigger_config *trigger)
         .maximum_record_age_in_seconds = ONE_OF(-1, -1, 60, 120, 600),
         .tumbling_window_in_seconds = ONE_OF(0, 0, 0, 1, 10, 60, 900),
     };
+    if (one_in(3))
+        trigger->source.consumer = name; // records are pushed
     if (one_in(6))
         trigger->rate_limit.records_per_second = ONE_OF(1, 7, 100);
     if (one_in(5)) {
