@@ -21,8 +21,9 @@ struct run {
     struct batch *batch; // borrowed from the pipeline
     enum run_state state;
     int64_t started_ms;
-    int64_t overruns_ms; // CLOCK_NEVER once said or back
-    int64_t beats_ms, beat_length_ms;
+    int64_t overruns_ms;      // CLOCK_NEVER once said or back
+    int64_t beats_ms;         // CLOCK_NEVER: it does not
+    int64_t half_ms;          // of a whole visibility
     struct run *next, **link; // of those in the same list
 };
 
@@ -72,23 +73,51 @@ static int64_t at_least(int64_t value, int64_t least)
     return value > least ? value : least;
 }
 
-/* The first beat comes at half of what is left of its records' visibility, the
- * others at half of a whole one. */
+/* When the first of its records is visible again, as far as is known: what a
+ * beat asks for is known once the queue has agreed. */
+static int64_t visible_ms(const struct run *run)
+{
+    int64_t visible_ms = CLOCK_NEVER;
+
+    for (size_t i = 0; i < run->batch->count; i++)
+        visible_ms =
+            clock_earlier(visible_ms, run->batch->records[i]->visible_ms);
+    return visible_ms;
+}
+
+/* The first beat comes at half of what is left of its records' visibility. */
 static void start_beating(struct run *run, int64_t now_ms)
 {
-    int64_t visible_ms = CLOCK_NEVER, whole_ms = CLOCK_NEVER;
+    int64_t whole_ms = CLOCK_NEVER;
 
+    if (visible_ms(run) == CLOCK_NEVER) // nothing there to be extended
+        return;
     for (size_t i = 0; i < run->batch->count; i++) {
         const struct record *record = run->batch->records[i];
 
-        visible_ms = clock_earlier(visible_ms, record->visible_ms);
         whole_ms =
             clock_earlier(whole_ms, record->visible_ms - record->received_ms);
     }
-    if (visible_ms == CLOCK_NEVER) // nothing there to be extended
-        return;
-    run->beats_ms = now_ms + at_least((visible_ms - now_ms) / 2, 0);
-    run->beat_length_ms = at_least(whole_ms / 2, DISPATCH_BEAT_LEAST_MS);
+    run->beats_ms = now_ms + at_least((visible_ms(run) - now_ms) / 2, 0);
+    run->half_ms = at_least(whole_ms / 2, DISPATCH_BEAT_LEAST_MS);
+}
+
+/* The others come with half of a whole visibility left; but as long as none was
+ * agreed to, again and again at half of what is left. */
+static void beat(struct dispatch *dispatch, struct run *run, int64_t now_ms)
+{
+    int64_t left_ms;
+
+    if (visible_ms(run) - now_ms <= run->half_ms)
+        source_extend(dispatch->options.source, run->batch->records,
+                      run->batch->count, now_ms);
+    left_ms = visible_ms(run) - now_ms;
+    if (left_ms > run->half_ms)
+        run->beats_ms = now_ms + left_ms - run->half_ms;
+    else if (left_ms > 0)
+        run->beats_ms = now_ms + at_least(left_ms / 2, DISPATCH_BEAT_LEAST_MS);
+    else
+        run->beats_ms = now_ms + run->half_ms;
 }
 
 static int64_t run_deadline_ms(const struct run *run)
@@ -194,11 +223,8 @@ static void watch(struct dispatch *dispatch, struct run *run, int64_t now_ms)
                  LOG_INT("timeout_ms", dispatch->options.timeout_ms));
         run->overruns_ms = CLOCK_NEVER;
     }
-    if (now_ms >= run->beats_ms) {
-        source_extend(dispatch->options.source, run->batch->records,
-                      run->batch->count, now_ms);
-        run->beats_ms = now_ms + run->beat_length_ms;
-    }
+    if (now_ms >= run->beats_ms)
+        beat(dispatch, run, now_ms);
 }
 
 void dispatch_watch(struct dispatch *dispatch, int64_t now_ms)

@@ -465,6 +465,33 @@ static void test_heartbeat_lets_a_handler_take_its_time(void **state)
     stage_destroy(stage);
 }
 
+static void
+test_a_heartbeat_that_fails_is_followed_by_others_in_time(void **state)
+{
+    struct stage *stage = stage_create();
+
+    (void)state;
+    stage->trigger.visibility_heartbeat = true;
+    push(stage, "a");
+    open_loop(stage);
+    stage->source->refuses_extends = 3;
+    settle_down(stage);
+    pass(stage, VISIBILITY_MS / 2); // refused
+    pass(stage, VISIBILITY_MS / 4); // refused
+    pass(stage, VISIBILITY_MS / 8); // refused
+    assert_int_equal(stage->source->refuses_extends, 0);
+    pass(stage, VISIBILITY_MS / 16);
+    assert_int_equal(message(stage, "a")->extended, 1);
+    pass(stage, VISIBILITY_MS / 2 - 1); // and in the old way again
+    assert_int_equal(message(stage, "a")->extended, 1);
+    pass(stage, 1);
+    assert_int_equal(message(stage, "a")->extended, 2);
+    assert_int_equal(message(stage, "a")->receive_count, 1);
+    end_batch(stage, "a", OUTCOME_DONE, NULL);
+    assert_int_equal(deleted(stage), 1);
+    stage_destroy(stage);
+}
+
 static void test_an_overrun_is_said_once(void **state)
 {
     struct stage *stage = queue_stage("a");
@@ -946,6 +973,8 @@ int main(void)
         cmocka_unit_test(test_one_fifo_group_runs_in_one_batch_at_a_time),
         cmocka_unit_test(test_heartbeat_keeps_what_runs_hidden),
         cmocka_unit_test(test_heartbeat_lets_a_handler_take_its_time),
+        cmocka_unit_test(
+            test_a_heartbeat_that_fails_is_followed_by_others_in_time),
         cmocka_unit_test(test_an_overrun_is_said_once),
         cmocka_unit_test(test_failures_in_a_row_are_counted_not_repeated),
         cmocka_unit_test(test_a_breaker_pauses_the_queue_and_says_so),

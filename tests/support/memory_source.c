@@ -145,6 +145,8 @@ static void memory_extend(struct source *source, struct record *const *records,
     struct memory_source *memory = cast(source);
 
     count_call(memory);
+    if (memory->refuses_extends && memory->refuses_extends--)
+        return;
     for (size_t i = 0; i < count; i++) {
         struct memory_message *message = message_of(memory, records[i]);
 

@@ -48,6 +48,7 @@ struct memory_source {
     size_t out;               // records the poller has
     size_t asked, most_asked; // the latest room, and the largest
     bool stopped, parked;
+    int refuses_extends;  // so many more; as a queue that does not answer
     bool shard_is_closed; // it ends behind its last record
     struct error error;
     int fail_after; // calls that still succeed; -1: all
