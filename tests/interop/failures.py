@@ -53,11 +53,18 @@ def run(stage, kinesis, aws, destinations, env=None):
 
 def assert_report(report, trigger):
     context = report["requestContext"]
-    assert context["condition"] == "RetryAttemptsExhausted", report
+    assert list(context) == ["requestId", "functionArn", "condition", "approximateInvokeCount"], report
+    assert context["condition"] == "RetryAttemptsExhausted" and context["approximateInvokeCount"] == 2, report
     assert context["functionArn"].startswith("arn:aws:lambda:us-east-1:"), report
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", context["requestId"]), report
     assert list(report)[:5] == ["requestContext", "responseContext", "version", "timestamp", "KinesisBatchInfo"], report
+    assert report["version"] == "1.0", report
+    assert report["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST", "functionError": None}, report
     batch = report["KinesisBatchInfo"]
+    assert list(batch) == ["shardId", "startSequenceNumber", "endSequenceNumber", "approximateArrivalOfFirstRecord",
+                           "approximateArrivalOfLastRecord", "batchSize", "streamArn"], batch
+    for time in (report["timestamp"], batch["approximateArrivalOfFirstRecord"], batch["approximateArrivalOfLastRecord"]):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time), report
     assert batch["shardId"] == "shardId-000000000000" and batch["streamArn"].endswith(":stream/clicks"), (trigger, report)
     assert int(batch["startSequenceNumber"]) <= int(batch["endSequenceNumber"]), report
     return batch
@@ -130,7 +137,7 @@ if verb == "objects":
 
 def boto3(port, *arguments, env=None):
     env = {**os.environ, "AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_SECRET_ACCESS_KEY": "secret", **(env or {})}
-    done = subprocess.run([f"{INSTALLED}/venv/bin/python", "-c", CLIENT, str(port), *arguments], capture_output=True,
+    done = subprocess.run([f"{INSTALLED}/moto/bin/python", "-c", CLIENT, str(port), *arguments], capture_output=True,
                           text=True, timeout=60, env=env)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -170,7 +177,7 @@ def story_signed(stage, kinesis):
     """moto recomputes the signatures of S3 and SNS with botocore."""
     port = free_port()
     setup = 1 + 1 + 3  # a bucket, a topic, a user with its policy and key
-    stage.start_server("signed-moto", [f"{INSTALLED}/venv/bin/moto_server", "-H", "127.0.0.1", "-p", str(port)], port,
+    stage.start_server("signed-moto", [f"{INSTALLED}/moto/bin/moto_server", "-H", "127.0.0.1", "-p", str(port)], port,
                        env={"INITIAL_NO_AUTH_ACTION_COUNT": str(setup)})
     boto3(port, "bucket")
     topic = boto3(port, "lone topic")
@@ -188,10 +195,36 @@ def story_signed(stage, kinesis):
     assert not stage.log_events("pollard", "destination.failed") + stage.log_events("pollard", "destination.refused")
 
 
+def story_down(stage, kinesis):
+    """The queue's server is down: the shard waits and says so, and nothing is
+    lost. It comes up without the queue, and then has it."""
+    aws, client = free_port(), stage.aws("kinesis", kinesis)
+    pollard = run(stage, kinesis, aws, {"clicks": ("arn:aws:sqs:us-east-1:123456789012:failed", "")})
+    said = wait_until(lambda: stage.log_events("pollard", "sqs.queue_lookup"), 60, "it says that the server is down")
+    assert "cannot connect" in said[0]["error"] and said[0]["destination"].endswith(":failed"), said
+    client.put_all("clicks", [("k", "three")])
+    moto(stage, aws)
+
+    def requests():
+        with open(stage.path("moto.log")) as log:
+            return log.read().count("POST / ")
+
+    wait_until(lambda: requests() >= 3, 60, "it asks for the queue again and again")
+    ledger = Ledger(stage.path("ledger"))
+    assert "three" not in ledger.data("clicks"), ledger.read()
+    sqs = stage.aws("sqs", aws)
+    report = json.loads(receive(sqs, sqs.create_queue("failed")))
+    assert_report(report, "clicks")
+    wait_until(lambda: "three" in ledger.data("clicks"), 60, "the shard goes on")
+    assert stop(pollard) == 0
+    assert "poison" not in ledger.data("clicks")
+
+
 STORIES = [
     ("failures queue local elasticmq", story_queue, (local, elasticmq), ()),
     ("failures queue kinesis_mock moto", story_queue, (kinesis_mock, moto), ()),
     ("failures topic kinesis_mock moto", story_topic, (kinesis_mock, moto), ()),
     ("failures bucket moto moto", story_bucket, (moto, moto), ()),
+    ("failures down kinesis_mock", story_down, (kinesis_mock,), ()),
     ("failures signed local", story_signed, (local,), ()),
 ]

@@ -1,21 +1,14 @@
 #!/bin/sh
 # `pollard local` as strangers use it: boto3 old (Debian's, SQS over Query) and
-# new (from PyPI, SQS over JSON), and the AWS CLI. Installs what is missing:
-# Debian's packages system-wide, the newest boto3 in build/venv.
+# new (what servers.sh installed, SQS over JSON), and the AWS CLI.
 set -eu
 build=${1:-build/release}
 pollard=$build/pollard
 
-if [ ! -x /usr/bin/aws ] || ! /usr/bin/python3 -c 'import boto3' 2>/dev/null; then
-    apt-get install -y --no-install-recommends awscli python3-boto3 >/dev/null
-fi
-if ! build/venv/bin/python -c 'import boto3' 2>/dev/null; then
-    python3 -m venv build/venv
-    build/venv/bin/pip install -q boto3
-fi
+sh docker/install-debian.sh awscli python3-boto3
 
 /usr/bin/python3 tests/interop/local_boto3.py "$pollard"
-build/venv/bin/python tests/interop/local_boto3.py "$pollard"
+build/interop/moto/bin/python tests/interop/local_boto3.py "$pollard"
 
 # The AWS CLI, on a port of its own.
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')

@@ -93,7 +93,7 @@ def story_signature(stage, count):
     wrong one is refused, and pollard says so."""
     port = free_port()
     setup = 3 + 1 + count // 10
-    stage.start_server("signed-moto", [f"{INSTALLED}/venv/bin/moto_server", "-H", "127.0.0.1", "-p", str(port)], port,
+    stage.start_server("signed-moto", [f"{INSTALLED}/moto/bin/moto_server", "-H", "127.0.0.1", "-p", str(port)], port,
                        env={"INITIAL_NO_AUTH_ACTION_COUNT": str(setup)})
     iam(port, Action="CreateUser", UserName="pollard")
     iam(port, Action="PutUserPolicy", UserName="pollard", PolicyName="all", PolicyDocument=json.dumps(

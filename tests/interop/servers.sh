@@ -5,44 +5,55 @@ set -eu
 
 root=build/interop
 mkdir -p "$root"
-sh docker/install-debian.sh python3 python3-venv
+sh docker/install-debian.sh python3 python3-venv openssl
 
 # A JDK, Maven and Node.js of any origin will do; Debian's otherwise.
 command -v java >/dev/null || sh docker/install-debian.sh default-jre-headless
 command -v mvn >/dev/null || sh docker/install-debian.sh maven
 command -v npm >/dev/null || sh docker/install-debian.sh nodejs npm
 
-if [ ! -e "$root/elasticmq.done" ]; then
-    echo "  GET   ElasticMQ"
+# NAME VERSION: what install_NAME puts into build/interop/NAME, once.
+get() {
+    mark=$root/$1-$2.done
+    if [ ! -e "$mark" ]; then
+        echo "  GET   $1 $2"
+        rm -rf "${root:?}/$1"
+        "install_$1" "$2"
+        touch "$mark"
+    fi
+}
+
+install_elasticmq() {
     mvn -q -B -f tests/interop/elasticmq.xml dependency:copy-dependencies \
-        -DoutputDirectory="$PWD/$root/elasticmq"
-    touch "$root/elasticmq.done"
-fi
-if [ ! -e "$root/moto.done" ]; then
-    echo "  GET   moto"
-    python3 -m venv "$root/venv"
-    "$root/venv/bin/pip" -q install --disable-pip-version-check \
-        'moto[server]==5.2.5' boto3==1.44.5
-    touch "$root/moto.done"
-fi
-if [ ! -e "$root/aggregator.done" ]; then
-    echo "  GET   aws-kinesis-agg"
+        -Delasticmq.version="$1" -DoutputDirectory="$PWD/$root/elasticmq"
+}
+
+install_moto() { # and boto3, for what the standard library cannot do
+    python3 -m venv "$root/moto"
+    "$root/moto/bin/pip" -q install --disable-pip-version-check \
+        "moto[server]==$1" boto3==1.44.5
+}
+
+install_aggregator() { # AWS's own for Kinesis
     python3 -m venv "$root/aggregator"
     "$root/aggregator/bin/pip" -q install --disable-pip-version-check \
-        aws-kinesis-agg==1.2.3 protobuf==7.36.2 six==1.17.0
-    touch "$root/aggregator.done"
-fi
-if [ ! -e "$root/kinesis.done" ]; then
-    echo "  GET   kinesis-mock"
-    mkdir -p "$root/npm"
-    (cd "$root/npm" && npm install --silent --no-audit --no-fund --prefix . \
-        kinesis-local@0.6.2)
-    touch "$root/kinesis.done"
-fi
-if [ ! -e "$root/ministack.done" ]; then
-    echo "  GET   MiniStack"
+        "aws-kinesis-agg==$1" protobuf==7.36.2 six==1.17.0
+}
+
+install_kinesis_mock() {
+    mkdir -p "$root/kinesis_mock"
+    (cd "$root/kinesis_mock" &&
+        npm install --silent --no-audit --no-fund --prefix . "kinesis-local@$1")
+}
+
+install_ministack() {
     python3 -m venv "$root/ministack"
     "$root/ministack/bin/pip" -q install --disable-pip-version-check \
-        ministack==1.5.33
-    touch "$root/ministack.done"
-fi
+        "ministack==$1"
+}
+
+get elasticmq 1.6.16
+get moto 5.2.5
+get aggregator 1.2.3
+get kinesis_mock 0.6.2
+get ministack 1.5.33
