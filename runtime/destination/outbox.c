@@ -162,12 +162,14 @@ size_t outbox_take(struct outbox *outbox, int64_t now_ms,
                    struct parcel *parcels[OUTBOX_MOST])
 {
     size_t count = 0, bytes = 0, most = outbox->limits.parcels;
+    size_t left = outbox->limits.by_key ? OUTBOX_LOOK_MOST : SIZE_MAX;
     int64_t due_ms = CLOCK_NEVER;
     struct parcel *parcel, *next;
 
     if (!outbox->fresh && now_ms < outbox->due_ms)
         return 0;
-    for (parcel = TAILQ_FIRST(&outbox->waiting); parcel; parcel = next) {
+    for (parcel = TAILQ_FIRST(&outbox->waiting); parcel && left--;
+         parcel = next) {
         next = TAILQ_NEXT(parcel, link);
         if (parcel->due_ms > now_ms) {
             due_ms = clock_earlier(due_ms, parcel->due_ms);
@@ -182,7 +184,7 @@ size_t outbox_take(struct outbox *outbox, int64_t now_ms,
         stop_waiting(outbox, parcel);
         parcels[count++] = parcel;
     }
-    outbox->due_ms = due_ms; // all of the list was seen
+    outbox->due_ms = due_ms; // all was seen that may go before these
     return count;
 }
 

@@ -4,7 +4,9 @@
  * parcels of one delivery are a shipment.
  *
  * Parcels go in the order of their arrival. Where order matters (`by_key`), one
- * that waits for its next attempt holds back the later ones of its key.
+ * that waits for its next attempt holds back the later ones of its key. Which
+ * these are is looked for among the first OUTBOX_LOOK_MOST that wait: a batch
+ * may leave very many, and a destination that is in trouble gets no further.
  *
  * A call that was refused whole is halved: its parcels go again in calls of at
  * most half as many, until the guilty one is alone.
@@ -26,6 +28,7 @@ struct emission;
 struct shipment;
 
 #define OUTBOX_MOST 500 // parcels of one call, of any destination
+#define OUTBOX_LOOK_MOST 2000
 
 struct parcel {
     TAILQ_ENTRY(parcel) link; // while it waits

@@ -200,7 +200,48 @@ static void test_story(void **state)
     free(world);
 }
 
+/* However many wait behind one that failed, few are looked at; all go at last,
+ * in their order. */
+static void test_looks_only_so_far_for_what_is_not_held_back(void **state)
+{
+    enum { COUNT = OUTBOX_LOOK_MOST + 100 };
+    struct emission *emissions = mem_calloc(COUNT, sizeof(*emissions));
+    struct delivery delivery = {.emissions = emissions, .count = COUNT};
+    struct parcel *parcels[OUTBOX_MOST];
+    struct outbox outbox;
+    size_t count, sent = 0;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT; i++) {
+        emissions[i].key = i + 1 < COUNT ? BYTES("a") : BYTES("b");
+        emissions[i].next = i + 1 < COUNT ? &emissions[i + 1] : NULL;
+    }
+    outbox_init(
+        &outbox,
+        &(struct outbox_limits){.parcels = 1, .bytes = 1000, .by_key = true},
+        7);
+    (void)outbox_add(&outbox, &delivery);
+    assert_int_equal(outbox_take(&outbox, 0, parcels), 1);
+    outbox_failed(&outbox, parcels[0], 1000, 1000, 0);
+    assert_true(parcels[0]->due_ms > 0);                   // by this seed
+    assert_int_equal(outbox_take(&outbox, 0, parcels), 0); // "b" is too far
+    assert_true(outbox_deadline_ms(&outbox) <= 1000);
+    while ((count = outbox_take(&outbox, 1000, parcels))) {
+        assert_int_equal(parcels[0]->index, sent++);
+        outbox_accepted(&outbox, parcels[0]);
+    }
+    assert_int_equal(sent, COUNT);
+    assert_ptr_equal(outbox_next(&outbox), &delivery);
+    outbox_finish(&outbox);
+    free(emissions);
+}
+
 int main(void)
 {
-    return run_table("outbox", cases, test_story);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_looks_only_so_far_for_what_is_not_held_back),
+    };
+
+    return run_table("outbox", cases, test_story) +
+           cmocka_run_group_tests(tests, NULL, NULL);
 }
