@@ -3,7 +3,7 @@
 
 The server has core 0 for itself, what is measured has core 1.
 
-usage: run.py BUILD [ROW...]     rows: sqs kinesis fanout lanes latency memory start dispatch parse
+usage: run.py BUILD [ROW...]     rows: sqs kinesis fanout lanes latency memory start dispatch parse filter core
 """
 import base64
 import json
@@ -443,9 +443,28 @@ def bench_parse():
         row(f"a received message, {content.strip()}", figures.strip(), "us, in place against document trees")
 
 
+def lines_of(program):
+    """Each line that a benchmark prints: (what it is about, its figures)."""
+    out = subprocess.run([*WORKER, f"{BUILD}/bench/{program}"], check=True, capture_output=True, text=True).stdout
+    return [line.split(": ", 1) for line in out.splitlines()]
+
+
+def bench_filter():
+    for mix, figures in lines_of("bench_filter"):
+        ours, parse, size, wanted = (float(figure) for figure in figures.split())
+        row(f"filter, {size:.0f}-byte records, {mix} ({wanted:.0f} % wanted): records/s against json_loadb",
+            f"{ours:,.0f} / {parse:,.0f} = {ours / parse:.1f}", ">= 1,000,000, >= 1")
+
+
+def bench_core():
+    for what, figures in lines_of("bench_core"):
+        row(f"the pipeline by itself, {what}", figures, "")
+
+
 ROWS = {"sqs": bench_sqs, "kinesis": bench_kinesis, "fanout": bench_fanout, "lanes": bench_lanes,
         "latency": bench_latency, "memory": bench_memory,
-        "start": bench_start, "dispatch": bench_dispatch, "parse": bench_parse}
+        "start": bench_start, "dispatch": bench_dispatch, "parse": bench_parse,
+        "filter": bench_filter, "core": bench_core}
 
 
 def main():

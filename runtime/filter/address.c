@@ -1,6 +1,7 @@
 #include "filter/address.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 
 #define V4_SIZE 15 // "255.255.255.255"; with leading zeros no more than that
 
@@ -29,16 +30,36 @@ static bool parse_v4(struct bytes text, struct address *address)
     return numbers == 4;
 }
 
+// As inet_pton takes it: without leading zeros, of which EventBridge minds
+// none.
+static bool copy_v6(struct bytes text, char *copy, size_t room)
+{
+    char *out = copy, *group = copy;
+
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+
+        if (!isxdigit((unsigned char)c) && c != ':')
+            return false;
+        if (c != ':' && out == group + 1 && *group == '0')
+            out = group;
+        if (out + 1 == copy + room)
+            return false;
+        *out++ = c;
+        if (c == ':')
+            group = out;
+    }
+    *out = 0;
+    return true;
+}
+
 static bool parse_v6(struct bytes text, struct address *address)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     char copy[INET6_ADDRSTRLEN];
 
-    if (text.size >= sizeof(copy) || memchr(text.data, '.', text.size) ||
-        memchr(text.data, 0, text.size))
+    if (!copy_v6(text, copy, sizeof(copy)))
         return false;
-    memcpy(copy, text.data, text.size);
-    copy[text.size] = 0;
     if (inet_pton(AF_INET6, copy, address->bytes) != 1)
         return false;
     address->size = 16;

@@ -89,15 +89,21 @@ static bool is_optional(const struct part *part, uint32_t place)
     return pattern->conditions[part->rule->conditions[place]].may_be_absent;
 }
 
-// One step of work; false when there were too many.
-static bool work(struct elements *elements)
+// Steps of work; false when there were too many.
+static bool work(struct elements *elements, size_t steps)
 {
-    if (!elements->effort) {
+    if (elements->effort < steps) {
+        elements->effort = 0;
         elements->gave_up = true;
         return false;
     }
-    elements->effort--;
+    elements->effort -= (uint32_t)steps;
     return true;
+}
+
+static size_t size_of(const struct part *part)
+{
+    return part->high - part->low;
 }
 
 static void raise(uint8_t *standing, enum standing to)
@@ -121,8 +127,8 @@ static void look_everywhere(const struct part *part, size_t from, size_t to)
 {
     uint8_t *somewhere = part->elements->somewhere;
 
-    memset(somewhere + part->low, STANDING_UNSEEN, part->high - part->low);
-    for (size_t i = from; i < to && work(part->elements); i++)
+    memset(somewhere + part->low, STANDING_UNSEEN, size_of(part));
+    for (size_t i = from; i < to && work(part->elements, 1); i++)
         if (part->elements->list[i].type >= FINDING_HIT)
             apply(part, &part->elements->list[i], somewhere);
 }
@@ -183,6 +189,8 @@ static uint32_t judge_element(const struct part *part, const uint8_t *outside,
 {
     uint8_t *standing = part->elements->standing;
 
+    if (!work(part->elements, size_of(part)))
+        return part->high + 1;
     for (uint32_t i = part->low; i < part->high; i++)
         standing[i] = outside[i - part->low] == STANDING_HIT
                           ? STANDING_GIVEN
@@ -208,8 +216,7 @@ static uint32_t judge_elements(const struct part *part, const uint8_t *outside,
         if (held >= best)
             continue;
         best = held;
-        memcpy(chosen, part->elements->standing + part->low,
-               part->high - part->low);
+        memcpy(chosen, part->elements->standing + part->low, size_of(part));
     }
     return best;
 }
@@ -218,7 +225,7 @@ static uint32_t judge_elements(const struct part *part, const uint8_t *outside,
 static bool judge_array(const struct part *part, size_t from, size_t to)
 {
     uint8_t *standing = part->elements->standing + part->low;
-    size_t size = part->high - part->low;
+    size_t size = size_of(part);
     AUTO_FREE uint8_t *outside = mem_calloc(size, 2);
     uint8_t *chosen = outside + size;
     uint32_t best;
@@ -239,7 +246,8 @@ static bool judge_array(const struct part *part, size_t from, size_t to)
 static bool is_open(const struct part *part, const struct finding *array,
                     struct part *below)
 {
-    if (array->type != FINDING_ARRAY || array->holds)
+    if (array->type != FINDING_ARRAY || array->holds ||
+        !work(part->elements, size_of(part)))
         return false;
     *below = part_below(part, array->what);
     return below->low < below->high;
@@ -251,7 +259,8 @@ static bool judge_arrays(const struct part *part, size_t from, size_t to)
     bool gained = false;
     struct part below;
 
-    for (size_t i = from; i < to && work(part->elements); i = next_of(list, i))
+    for (size_t i = from; i < to && work(part->elements, 1);
+         i = next_of(list, i))
         if (is_open(part, &list[i], &below)) {
             list[i].holds = judge_array(&below, i + 1, list[i].end);
             gained |= list[i].holds;
@@ -265,7 +274,7 @@ static void note_rest(const struct part *part, size_t from, size_t to)
     const struct finding *list = part->elements->list;
     struct part below;
 
-    for (size_t i = from; i < to && work(part->elements);
+    for (size_t i = from; i < to && work(part->elements, 1);
          i = next_of(list, i)) {
         if (!is_open(part, &list[i], &below))
             continue;
@@ -281,7 +290,7 @@ static void apply_values(const struct part *part, size_t from, size_t to)
 {
     struct finding *list = part->elements->list;
 
-    for (size_t i = from; i < to && work(part->elements);
+    for (size_t i = from; i < to && work(part->elements, 1);
          i = next_of(list, i)) {
         if (list[i].type == FINDING_ARRAY) {
             list[i].holds = false;
@@ -292,6 +301,40 @@ static void apply_values(const struct part *part, size_t from, size_t to)
     }
 }
 
+// Is there another array for some of its part?
+static bool is_contested(const struct part *part, size_t array, size_t from,
+                         size_t to)
+{
+    const struct finding *list = part->elements->list;
+    struct part below, other;
+
+    if (!is_open(part, &list[array], &below))
+        return false;
+    for (size_t i = from; i < to && work(part->elements, 1);
+         i = next_of(list, i))
+        if (i != array && is_open(part, &list[i], &other) &&
+            below.low < other.high && other.low < below.high)
+            return true;
+    return false;
+}
+
+// Which elements of several arrays go together is not tried out: whatever is in
+// them counts, for losing a record would be worse.
+static void pool_arrays(const struct part *part, size_t from, size_t to)
+{
+    struct elements *elements = part->elements;
+
+    for (size_t i = from; i < to && work(elements, 1);
+         i = next_of(elements->list, i)) {
+        if (!is_contested(part, i, from, to))
+            continue;
+        look_everywhere(part, i + 1, elements->list[i].end);
+        for (uint32_t place = part->low; place < part->high; place++)
+            if (elements->somewhere[place] == STANDING_HIT)
+                raise(&elements->standing[place], STANDING_HIT);
+    }
+}
+
 // When an event has a key twice, or once with dots and once without, each of
 // several arrays may hold a part: as long as one more does.
 static void judge_within(const struct part *part, size_t from, size_t to)
@@ -299,6 +342,8 @@ static void judge_within(const struct part *part, size_t from, size_t to)
     apply_values(part, from, to);
     while (judge_arrays(part, from, to))
         ;
+    if (holds_from(part) > part->high)
+        pool_arrays(part, from, to);
     note_rest(part, from, to);
 }
 

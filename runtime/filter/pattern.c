@@ -78,12 +78,11 @@ static uint32_t find_step(const struct pattern *pattern,
     }
 }
 
+// By the steps between its dots.
 static uint32_t find_dotted(const struct pattern *pattern, uint32_t node,
-                            struct bytes key)
+                            struct bytes key, const char *dot)
 {
-    const char *dot;
-
-    while (key.size && (dot = memchr(key.data, '.', key.size))) {
+    while (dot) {
         struct bytes step = {key.data, (size_t)(dot - key.data)};
 
         node = find_step(pattern, &pattern->nodes[node], step);
@@ -91,6 +90,7 @@ static uint32_t find_dotted(const struct pattern *pattern, uint32_t node,
             return 0;
         key.data += step.size + 1;
         key.size -= step.size + 1;
+        dot = key.size ? memchr(key.data, '.', key.size) : NULL;
     }
     return find_step(pattern, &pattern->nodes[node], key);
 }
@@ -100,10 +100,12 @@ uint32_t pattern_find(const struct pattern *pattern, uint32_t node,
 {
     const struct pattern_node *from = &pattern->nodes[node];
     uint32_t found = find_step(pattern, from, key);
+    const char *dot;
 
-    if (found || !from->is_parent)
-        return found;
-    return find_dotted(pattern, node, key); // no step has a dot within
+    if (found || !from->is_parent || !key.size)
+        return found; // no step has a dot within
+    dot = memchr(key.data, '.', key.size);
+    return dot ? find_dotted(pattern, node, key, dot) : 0;
 }
 
 // ---- sealing ---------------------------------------------------------------

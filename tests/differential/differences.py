@@ -233,7 +233,43 @@ class BlockOfNumbers:
         return changed(value, lambda v: v if isinstance(v, str) and not isinstance(v, Number) else "q")
 
 
-CAUSES = [EmptyName, IgnoreCaseBeyondBmp, HalfPair, FullCaseMapping, Quote, BeyondDouble, OtherFamily, BlockOfNumbers]
+# ---- arrays ----------------------------------------------------------------------
+
+def one_array_each(value, path=(), seen=None):
+    """Without arrays whose path begins with another's, or is the start of it, in
+    the same object: what is left has one array for each field."""
+    if isinstance(value, list) and not isinstance(value, Object):
+        return [one_array_each(inner) for inner in value]
+    if not isinstance(value, Object):
+        return value
+    seen = [] if seen is None else seen
+    left = Object()
+    for name, inner in value:
+        below = path + tuple(name.split("."))
+        if isinstance(inner, list) and not isinstance(inner, Object):
+            if any(below[:len(other)] == other[:len(below)] for other in seen):
+                continue
+            seen.append(below)
+        left.append((name, one_array_each(inner, below, seen)))
+    return left
+
+
+class TwoArrays:
+    """A key of an event that is given twice, or with dots and without, and is an
+    array both times: the matcher tries which elements of the two go together.
+    When neither array holds all, we count what is in either (elements.c): such
+    an event is wanted rather than lost."""
+
+    @staticmethod
+    def applies(pattern, event):
+        return one_array_each(event) != event
+
+    @staticmethod
+    def without(pattern, value):
+        return value if value is pattern else one_array_each(value)
+
+
+CAUSES = [EmptyName, IgnoreCaseBeyondBmp, HalfPair, FullCaseMapping, Quote, BeyondDouble, OtherFamily, BlockOfNumbers, TwoArrays]
 
 
 class ListAgainstItself:
