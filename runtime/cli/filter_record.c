@@ -82,7 +82,9 @@ static void take_name(struct reader *reader, void *to)
 
 static void take_raw(struct reader *reader, void *to)
 {
-    if (expect(reader, JSON_READ_OBJECT, "an object"))
+    if (json_read_peek(&reader->in) == JSON_READ_NULL)
+        (void)json_read_skip(&reader->in);
+    else if (expect(reader, JSON_READ_OBJECT, "an object"))
         (void)json_read_raw(&reader->in, to);
 }
 
@@ -140,7 +142,8 @@ static void take_attributes(struct reader *reader, void *to)
     if (!expect(reader, JSON_READ_OBJECT, "an object"))
         return;
     (void)json_read_object(&reader->in);
-    for (*count = 0; json_read_member(&reader->in, &name); ++*count) {
+    for (*count = 0; !reader->wrong && json_read_member(&reader->in, &name);
+         ++*count) {
         out->attributes =
             grow(out->attributes, *count, sizeof(*out->attributes));
         out->attributes[*count] = (struct record_attribute){.name = name};
@@ -169,9 +172,11 @@ static void take_message_attributes(struct reader *reader, void *to)
     if (!expect(reader, JSON_READ_OBJECT, "an object"))
         return;
     (void)json_read_object(&reader->in);
-    for (*count = 0; json_read_member(&reader->in, &name); ++*count) {
+    for (*count = 0; !reader->wrong && json_read_member(&reader->in, &name);
+         ++*count) {
         struct attribute one = {0};
 
+        reader->key = name;
         take_members(reader, attribute_members, &one);
         out->message_attributes = grow(out->message_attributes, *count,
                                        sizeof(*out->message_attributes));
@@ -200,7 +205,7 @@ static const struct member sqs_members[] = {
 
 static void take_data(struct reader *reader, void *to)
 {
-    reader->has_data = true;
+    reader->has_data = json_read_peek(&reader->in) != JSON_READ_NULL;
     take_base64(reader, to);
 }
 
@@ -239,7 +244,7 @@ static const struct member kinesis_members[] = {
 
 static void take_dynamodb(struct reader *reader, void *to)
 {
-    reader->has_data = true;
+    reader->has_data = json_read_peek(&reader->in) != JSON_READ_NULL;
     take_raw(reader, to);
 }
 

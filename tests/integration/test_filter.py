@@ -185,7 +185,7 @@ class Command(Runs):
                   {"body": "x"})
         self.filter("--source", "kinesis", {"eventID": [{"exists": False}], "partitionKey": [{"exists": False}]},
                   {"kinesis": {"data": ""}})
-        self.filter("--source", "dynamodb", {"eventName": ["INSERT"]}, {"dynamodb": {}}, status=1)
+        self.filter("--source", "dynamodb", {"eventName": ["INSERT"]}, {"dynamodb": {}, "userIdentity": None}, status=1)
         self.assertIn('eventName: is absent; wanted ["INSERT"]', self.out)
 
     def test_data_alone(self):
@@ -253,6 +253,9 @@ triggers:
                 ('{"text": "x"}', "event:1:1: a record of sqs has its data in `body`; this one has none"),
                 ('{"body": "x", "messageAttributes": {"a": {"binaryValue": "?"}}}', "binaryValue must be base64"),
                 ('{"body": "x", "attributes": {"a": 1}}', "event:1:35: a must be a string"),
+                ('{"body": "x", "attributes": {"a": "x", "b": 1, "c": "x"}}', "event:1:45: b must be a string"),
+                ('{"body": "x", "messageAttributes": {"a": 1, "b": {}}}', "event:1:42: a must be an object"),
+                ('{"body": null}', "event:1:10: body must be a string"),
                 ('{"body": "x", "awsRegion": ["a"]}', "event:1:28: awsRegion must be a string"),
                 ('{"Records": []}', "event:1:13: there is no record"),
                 ('{"Records": [{"body": "x"}, 7]}', "event:1:29: an event must be an object")):
@@ -261,6 +264,10 @@ triggers:
         for data in ("e30", "e30==", "e3\n0=", "e30=\r\n", "e 0=", "*30=", 5, {"t": 1}):
             self.filter("--source", "kinesis", {"data": {"t": [1]}}, {"kinesis": {"data": data}}, status=65)
             self.assertRegex(self.err, "event:1:22: data must be (base64|a string)")
+        for name, source, event in (("kinesis.data", "kinesis", {"kinesis": {"data": None}}),
+                                    ("dynamodb", "dynamodb", {"dynamodb": None})):
+            self.filter("--source", source, {"awsRegion": ["x"]}, event, status=65)
+            self.assertIn(f"a record of {source} has its data in `{name}`; this one has none", self.err)
         self.filter("--source", "dynamodb", {"eventName": ["x"]}, {"dynamodb": []}, status=65)
         self.assertIn("event:1:14: dynamodb must be an object", self.err)
         for text, part in ((b'{"a": "\xc3("}', "standard input:1:8: not UTF-8"), (b"", "there is no event"),
