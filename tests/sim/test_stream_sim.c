@@ -75,6 +75,7 @@ struct shard_source {
 };
 
 struct run {
+    struct trigger_config trigger; // as it was when the run began
     struct shard_witness witness;
     struct loop *loop;           // owned; NULL: there is no such run
     struct shard_source *source; // the loop's
@@ -576,7 +577,7 @@ static void list_badly(const struct invocation *invocation,
     answer->ending.all_failed = true;
 }
 
-static void respond_with_list(const struct world *world,
+static void respond_with_list(const struct run *run,
                               const struct invocation *invocation,
                               struct answer *answer)
 {
@@ -589,7 +590,7 @@ static void respond_with_list(const struct world *world,
     else if (one_in(2))
         list_badly(invocation, answer);
     buffer_append_char(&answer->response, ']');
-    if (!world->trigger.reports_batch_item_failures) { // nobody reads it
+    if (!run->trigger.reports_batch_item_failures) { // nobody reads it
         answer->ending.done = done;
         answer->ending.all_failed = false;
     }
@@ -605,11 +606,11 @@ static void return_well(const struct world *world, struct run *run,
                         struct invocation *invocation, struct answer *answer)
 {
     struct outcome *outcome = &invocation->outcome;
-    bool is_read = world->trigger.reports_batch_item_failures;
+    bool is_read = run->trigger.reports_batch_item_failures;
 
     answer->ending.done = invocation->count;
     if (!world->all_is_well && invocation->count && one_in(3))
-        respond_with_list(world, invocation, answer);
+        respond_with_list(run, invocation, answer);
     else if (!world->all_is_well && invocation->count && one_in(4))
         mark_some(outcome, invocation, answer);
     if (wants_state(invocation)) {
@@ -703,7 +704,7 @@ static struct loop *create_loop(const struct world *world, struct run *run,
     const struct model_shard *shard = run->witness.shard;
 
     return loop_create(&(struct loop_options){
-        .trigger = &world->trigger,
+        .trigger = &run->trigger,
         .is_shard = true,
         .source = &run->source->source,
         .parts = {.on_failure = world->has_destination
@@ -735,7 +736,8 @@ static void start_run(struct world *world, struct run **slot,
 
     run->witness.stream = &world->stream;
     run->witness.shard = shard;
-    run->witness.trigger = &world->trigger;
+    run->trigger = world->trigger;
+    run->witness.trigger = &run->trigger;
     run->witness.has_destination = world->has_destination;
     run->witness.seed = random_next(&chance);
     witness_init(&run->witness, world->now_ms);
@@ -828,6 +830,46 @@ static void move(struct world *world, struct run **slot)
         bury(world, slot);
 }
 
+/* ---- Settings ---- */
+
+static int64_t one_of(const int64_t *values, size_t count)
+{
+    return values[roll(count)];
+}
+
+#define ONE_OF(...)                        \
+    one_of((const int64_t[]){__VA_ARGS__}, \
+           sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+
+static void random_trigger(struct trigger_config *trigger)
+{
+    static char name[] = "clicks";
+
+    *trigger = (struct trigger_config){
+        .name = name,
+        .source = {.type = SOURCE_TYPE_KINESIS, .name = name},
+        .handler = {.timeout_ms = 3000},
+        .batch_size = ONE_OF(1, 2, 3, 7, 10, 50, 10000),
+        .maximum_batching_window_in_seconds = ONE_OF(0, 0, 0, 1, 5, 300),
+        .retry_backoff = {.base_ms = ONE_OF(1, 100, 1000),
+                          .maximum_ms = ONE_OF(1000, 5000, 60000)},
+        .reports_batch_item_failures = one_in(2),
+        .parallelization_factor = ONE_OF(1, 1, 2, 3, 10),
+        .bisect_batch_on_function_error = one_in(2),
+        .maximum_retry_attempts = ONE_OF(-1, -1, 0, 1, 2, 5),
+        .maximum_record_age_in_seconds = ONE_OF(-1, -1, 60, 120, 600),
+        .tumbling_window_in_seconds = ONE_OF(0, 0, 0, 1, 10, 60, 900),
+    };
+    if (one_in(3))
+        trigger->source.consumer = name; // records are pushed
+    if (one_in(6))
+        trigger->rate_limit.records_per_second = ONE_OF(1, 7, 100);
+    if (one_in(5)) {
+        trigger->circuit_breaker.failures = ONE_OF(1, 2, 5);
+        trigger->circuit_breaker.pause_ms = ONE_OF(1000, 30000);
+    }
+}
+
 /* ---- Steps ---- */
 
 static struct run **some_run(struct world *world)
@@ -915,7 +957,7 @@ static void disturb(struct world *world, struct run **slot)
 {
     struct run *run = *slot;
 
-    switch (roll(8)) {
+    switch (roll(9)) {
     case 0:
         end_run(slot); // a crash
         return;
@@ -937,6 +979,9 @@ static void disturb(struct world *world, struct run **slot)
         break;
     case 6:
         trim(world);
+        break;
+    case 7:
+        random_trigger(&world->trigger); // for those that begin from now on
         break;
     default:
         run->skew_ms += (int64_t)roll(2000) - 1000;
@@ -1050,29 +1095,40 @@ static void sleep_until_due(struct world *world)
         world->now_ms = due_ms;
 }
 
-/* So long it may take, shards one after the other at the worst. */
-static int64_t longest_ms(const struct world *world)
+/* So long one shard may take. */
+static int64_t longest_ms(const struct trigger_config *trigger)
 {
-    const struct trigger_config *trigger = &world->trigger;
-    int64_t each_ms = LEASE_MS + 2 * MARGIN_MS + 150000 + 60000 +
-                      4 * trigger->retry_backoff.maximum_ms +
-                      trigger->circuit_breaker.pause_ms;
     int64_t window_ms = 1000 * trigger->maximum_batching_window_in_seconds;
     int64_t rate = trigger->rate_limit.records_per_second;
+    int64_t ms = LEASE_MS + 2 * MARGIN_MS + 150000 + 60000 + 20 * window_ms +
+                 4 * trigger->retry_backoff.maximum_ms +
+                 trigger->circuit_breaker.pause_ms;
 
-    each_ms += 20 * window_ms;
-    if (trigger->tumbling_window_in_seconds) // one after the other, too
-        each_ms += MODEL_SHARD_RECORDS * window_ms +
-                   2000 * trigger->tumbling_window_in_seconds;
+    if (trigger->tumbling_window_in_seconds) // one after the other
+        ms += MODEL_SHARD_RECORDS * window_ms +
+              2000 * trigger->tumbling_window_in_seconds;
     if (rate)
-        each_ms += (MODEL_SHARD_RECORDS + trigger->batch_size) * 1000 / rate +
-                   1000 * MODEL_SHARD_RECORDS;
-    return each_ms * (int64_t)world->stream.shard_count;
+        ms += (MODEL_SHARD_RECORDS + trigger->batch_size) * 1000 / rate +
+              1000 * MODEL_SHARD_RECORDS;
+    return ms;
+}
+
+/* So long all may take, at the worst each after the other, and some of them
+ * begun under settings that have changed. */
+static int64_t longest_of_all_ms(const struct world *world)
+{
+    int64_t ms =
+        (int64_t)world->stream.shard_count * longest_ms(&world->trigger);
+
+    for (size_t i = 0; i < RUNS; i++)
+        if (world->runs[i])
+            ms += longest_ms(&world->runs[i]->trigger);
+    return ms;
 }
 
 static void drain(struct world *world)
 {
-    int64_t latest_ms = world->now_ms + longest_ms(world);
+    int64_t latest_ms = world->now_ms + longest_of_all_ms(world);
 
     world->all_is_well = true;
     world->destination_is_down = false;
@@ -1100,44 +1156,6 @@ static void stop_all(struct world *world)
 }
 
 /* ---- Episodes ---- */
-
-static int64_t one_of(const int64_t *values, size_t count)
-{
-    return values[roll(count)];
-}
-
-#define ONE_OF(...)                        \
-    one_of((const int64_t[]){__VA_ARGS__}, \
-           sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
-
-static void random_trigger(struct trigger_config *trigger)
-{
-    static char name[] = "clicks";
-
-    *trigger = (struct trigger_config){
-        .name = name,
-        .source = {.type = SOURCE_TYPE_KINESIS, .name = name},
-        .handler = {.timeout_ms = 3000},
-        .batch_size = ONE_OF(1, 2, 3, 7, 10, 50, 10000),
-        .maximum_batching_window_in_seconds = ONE_OF(0, 0, 0, 1, 5, 300),
-        .retry_backoff = {.base_ms = ONE_OF(1, 100, 1000),
-                          .maximum_ms = ONE_OF(1000, 5000, 60000)},
-        .reports_batch_item_failures = one_in(2),
-        .parallelization_factor = ONE_OF(1, 1, 2, 3, 10),
-        .bisect_batch_on_function_error = one_in(2),
-        .maximum_retry_attempts = ONE_OF(-1, -1, 0, 1, 2, 5),
-        .maximum_record_age_in_seconds = ONE_OF(-1, -1, 60, 120, 600),
-        .tumbling_window_in_seconds = ONE_OF(0, 0, 0, 1, 10, 60, 900),
-    };
-    if (one_in(3))
-        trigger->source.consumer = name; // records are pushed
-    if (one_in(6))
-        trigger->rate_limit.records_per_second = ONE_OF(1, 7, 100);
-    if (one_in(5)) {
-        trigger->circuit_breaker.failures = ONE_OF(1, 2, 5);
-        trigger->circuit_breaker.pause_ms = ONE_OF(1000, 30000);
-    }
-}
 
 static void run_episode(void)
 {
