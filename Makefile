@@ -158,7 +158,7 @@ build/fuzz/libpollard.a: $(FUZZ_OBJECTS)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 build/fuzz/%: tests/fuzz/%.c build/fuzz/libpollard.a
 	@echo "  FUZZ  $@"
-	$(Q)clang $(FUZZ_FLAGS) $(PKG_CFLAGS) -MF $@.d -fsanitize=fuzzer,address,undefined -o $@ $^ $(PKG_LIBS) -ldl
+	$(Q)clang $(FUZZ_FLAGS) $(PKG_CFLAGS) -MF $@.d -fsanitize=fuzzer,address,undefined -o $@ $(filter %.c %.a,$^) $(PKG_LIBS) -ldl
 
 # ---- what it is for --------------------------------------------------------
 
