@@ -200,9 +200,12 @@ static enum filter_answer judge_as_it_is(struct filter_judge *judge,
 
     if (!trial)
         return FILTER_BAD;
-    return trial_event(trial, event, &matches, why, &err)
-               ? answer_of(matches)
-               : complain(text, event, 0, err.message);
+    if (!trial_event(trial, event, &matches, why, &err))
+        return complain(text, event, 0, err.message);
+    if (!matches && !judge->is_fixed && filter_record_seems_one(event))
+        buffer_append_text(why, "  (taken as it is, because it has no "
+                                "eventSource; --source says what it is)\n");
+    return answer_of(matches);
 }
 
 static enum filter_answer judge_kind(struct filter_judge *judge,

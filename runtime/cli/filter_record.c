@@ -353,3 +353,25 @@ bool filter_record_kind(struct bytes text, enum record_kind *kind)
         }
     return false;
 }
+
+static void note_presence(struct reader *reader, void *to)
+{
+    *(bool *)to = true;
+    (void)json_read_skip(&reader->in);
+}
+
+static const struct member telling_members[] = {{"body", note_presence, 0},
+                                                {"kinesis", note_presence, 0},
+                                                {"dynamodb", note_presence, 0},
+                                                {0}};
+
+bool filter_record_seems_one(struct bytes text)
+{
+    AUTO_FREE char *copy = mem_strndup(text.data, text.size);
+    struct reader reader = {0};
+    bool found = false;
+
+    json_read_init(&reader.in, copy, text.size);
+    take_members(&reader, telling_members, &found);
+    return found;
+}

@@ -38,6 +38,9 @@ void filter_record_finish(struct filter_record *record);
 /* By its eventSource. False when it has none, or another one. */
 bool filter_record_kind(struct bytes text, enum record_kind *kind);
 
+/* Has an event what only a record of these sources has, whatever it says? */
+bool filter_record_seems_one(struct bytes text);
+
 /* "sqs", "kinesis" or "dynamodb". */
 const char *filter_record_kind_name(enum record_kind kind);
 

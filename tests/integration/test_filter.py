@@ -157,6 +157,13 @@ class Command(Runs):
         self.assertIn("event:1:1: a record of sqs, among what is to be of kinesis", self.err)
         self.assertIn("event:1: match", self.out)
 
+    def test_a_record_that_does_not_say_its_source_is_pointed_out(self):
+        said = self.filter({"body": {"t": [1]}}, {"body": '{"t": 1}'}, status=1)
+        self.assertEqual(said, "event: no match:\n  body.t: is absent; wanted [1]\n  (taken as it is, because it has no "
+                               "eventSource; --source says what it is)\n")
+        self.assertNotIn("taken as it is", self.filter({"a": [1]}, {"b": 1}, status=1))
+        self.assertNotIn("taken as it is", self.filter("--source", "event", {"body": ["x"]}, {"body": "y"}, status=1))
+
     def test_what_a_pattern_may_not_ask_of_the_source_that_turns_up(self):
         self.filter({"detail": ["x"]}, kinesis({"t": 1}), status=65)
         self.assertIn("pattern:1:2: detail: a record of this source has no such field; there are: data, ", self.err)
