@@ -22,6 +22,8 @@
 // Headers and one read of the body; a session token alone may take 2 KiB.
 #define CONNECTION_MEMORY (16 * 1024)
 
+#define STREAM_BLOCK (32 * 1024) // of a streamed answer, held by each
+
 struct http {
     // Never changed after start.
     struct server *server; // borrowed
@@ -145,6 +147,45 @@ static enum MHD_Result send_reply(struct request *request)
     return sent;
 }
 
+// More of a stream is wanted. What there is not yet is waited for as a long
+// poll's answer is.
+static ssize_t on_more(void *context, uint64_t position, char *to, size_t most)
+{
+    struct request *request = context;
+    ssize_t size;
+
+    (void)position;
+    if (((struct http *)request->transport)->stopping)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (request->parked && is_gone(request))
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    request->parked = false;
+    size = request_read(request, to, most);
+    if (size < 0)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (size == 0) {
+        request->parked = true;
+        MHD_suspend_connection(request->connection);
+    }
+    return size;
+}
+
+static enum MHD_Result send_stream(struct request *request)
+{
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_more, request, NULL);
+    enum MHD_Result sent;
+
+    if (!response)
+        return MHD_NO;
+    add_header(response, "Content-Type", request->content_type);
+    add_header(response, "x-amzn-RequestId", request->request_id);
+    sent = MHD_queue_response(request->connection, (unsigned)request->status,
+                              response);
+    MHD_destroy_response(response);
+    return sent;
+}
+
 static enum MHD_Result run(struct request *request)
 {
     if (request->parked && is_gone(request))
@@ -157,6 +198,8 @@ static enum MHD_Result run(struct request *request)
         request->parked = true;
         MHD_suspend_connection(request->connection);
         return MHD_YES;
+    case STEP_STREAM:
+        return send_stream(request);
     case STEP_CLOSE:
         break;
     }

@@ -42,6 +42,8 @@ void request_destroy(struct request *request)
         return;
     queue = request->waiter.queue;
     stop_waiting(request);
+    if (request->stream.close)
+        request->stream.close(request);
     if (queue)
         queue_wake(queue);
     reply_release(request->reply);
@@ -276,6 +278,13 @@ static enum step begin_request(struct request *request)
     if (held_back(request, FAULT_LATENCY, REQUEST_DELAYED))
         return STEP_PARK;
     return start(request);
+}
+
+ssize_t request_read(struct request *request, char *to, size_t most)
+{
+    server_update_now(request->server);
+    stop_waiting(request);
+    return request->stream.read(request, to, most);
 }
 
 enum step request_run(struct request *request)

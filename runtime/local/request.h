@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/bytes.h"
 #include "local/api_error.h"
@@ -33,9 +34,19 @@ struct server;
 #define REQUEST_REPLY_LIMIT (64u << 20)
 
 enum step {
-    STEP_REPLY, // send status, headers and reply
-    STEP_PARK,  // wait until resume is called, then run again
-    STEP_CLOSE, // close the connection without an answer
+    STEP_REPLY,  // send status, headers and reply
+    STEP_PARK,   // wait until resume is called, then run again
+    STEP_CLOSE,  // close the connection without an answer
+    STEP_STREAM, // send status and headers, then what request->stream gives
+};
+
+/* An answer without an end in sight; for JSON. */
+struct request_stream {
+    /* Its next bytes, and how many; 0: none now, it is asked again after
+     * `resume`; -1: it is over. */
+    ssize_t (*read)(struct request *request, char *to, size_t most);
+    void (*close)(struct request *request); // NULL: there is no stream
+    void *state;
 };
 
 enum protocol { PROTOCOL_JSON, PROTOCOL_CBOR, PROTOCOL_QUERY, PROTOCOL_ADMIN };
@@ -115,6 +126,7 @@ struct request {
     const char *query_error; // in the arena; NULL: none
     struct reply *reply;     // owned until the transport takes it
     struct writer writer;
+    struct request_stream stream;
     char request_id[TEXT_UUID_SIZE + 1];
 };
 
@@ -124,6 +136,9 @@ struct request *request_create(struct server *server);
 void request_destroy(struct request *request);
 
 enum step request_run(struct request *request);
+
+/* More of a stream, as request->stream.read says. */
+ssize_t request_read(struct request *request, char *to, size_t most);
 
 /* Nobody gets the answer: what it took goes back. */
 void request_undo(struct request *request);

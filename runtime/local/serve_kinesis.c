@@ -31,6 +31,14 @@ static const struct input_field mode_fields[] = {
 static const struct input_fields mode_input =
     INPUT_FIELDS(mode_fields, struct kinesis_mode);
 
+static const struct input_field start_fields[] = {
+    {"Type", NULL, FIELD(INPUT_TEXT, struct kinesis_start, type)},
+    {"SequenceNumber", NULL, FIELD(INPUT_TEXT, struct kinesis_start, sequence)},
+    {"Timestamp", NULL, FIELD(INPUT_TIME, struct kinesis_start, time)},
+};
+static const struct input_fields start_input =
+    INPUT_FIELDS(start_fields, struct kinesis_start);
+
 static const struct input_field serve_kinesis_fields[] = {
     {"ShardIterator", NULL, FIELD(INPUT_TEXT, IN, iterator)},
     {"Limit", NULL, FIELD(INPUT_INT, IN, limit)},
@@ -41,9 +49,12 @@ static const struct input_field serve_kinesis_fields[] = {
     {"PartitionKey", NULL, FIELD(INPUT_TEXT, IN, record.key)},
     {"ExplicitHashKey", NULL, FIELD(INPUT_TEXT, IN, record.hash_key)},
     {"ShardId", NULL, FIELD(INPUT_TEXT, IN, shard)},
-    {"ShardIteratorType", NULL, FIELD(INPUT_TEXT, IN, iterator_type)},
-    {"StartingSequenceNumber", NULL, FIELD(INPUT_TEXT, IN, sequence)},
-    {"Timestamp", NULL, FIELD(INPUT_TIME, IN, time)},
+    {"ShardIteratorType", NULL, FIELD(INPUT_TEXT, IN, start.type)},
+    {"StartingSequenceNumber", NULL, FIELD(INPUT_TEXT, IN, start.sequence)},
+    {"Timestamp", NULL, FIELD(INPUT_TIME, IN, start.time)},
+    {"StartingPosition", NULL, NESTED(INPUT_OBJECT, IN, start, start_input)},
+    {"ConsumerName", NULL, FIELD(INPUT_TEXT, IN, consumer)},
+    {"ConsumerARN", NULL, FIELD(INPUT_TEXT, IN, consumer_arn)},
     {"MaxResults", NULL, FIELD(INPUT_INT, IN, max_results)},
     {"NextToken", NULL, FIELD(INPUT_TEXT, IN, next_token)},
     {"ExclusiveStartShardId", NULL, FIELD(INPUT_TEXT, IN, after_shard)},
@@ -82,22 +93,33 @@ static const struct operation serve_kinesis_operations[] = {
     {"IncreaseStreamRetentionPeriod", serve_kinesis_increase_retention},
     {"DecreaseStreamRetentionPeriod", serve_kinesis_decrease_retention},
     {"UpdateMaxRecordSize", serve_kinesis_update_record_size},
+    {"RegisterStreamConsumer", serve_kinesis_register_consumer},
+    {"DeregisterStreamConsumer", serve_kinesis_deregister_consumer},
+    {"DescribeStreamConsumer", serve_kinesis_describe_consumer},
+    {"ListStreamConsumers", serve_kinesis_list_consumers},
+    {"SubscribeToShard", serve_kinesis_subscribe},
 };
 
-// arn:aws:kinesis:REGION:ACCOUNT:stream/NAME
+// arn:aws:kinesis:REGION:ACCOUNT:stream/NAME, or of a consumer:
+// ...:stream/NAME/consumer/CONSUMER:CREATED
 static struct bytes name_in_arn(struct bytes arn)
 {
     const char *slash = arn.size ? memchr(arn.data, '/', arn.size) : NULL;
+    const char *end = arn.data + arn.size, *next;
 
     if (!slash)
         return (struct bytes){0};
-    return (struct bytes){slash + 1, (size_t)(arn.data + arn.size - slash - 1)};
+    next = memchr(slash + 1, '/', (size_t)(end - slash - 1));
+    return (struct bytes){slash + 1, (size_t)((next ? next : end) - slash - 1)};
 }
 
 static struct bytes serve_kinesis_resource(const struct request *request)
 {
     const struct kinesis_input *in = serve_kinesis_input(request);
     struct bytes name = in->name.data ? in->name : name_in_arn(in->arn);
+
+    if (!name.data)
+        name = name_in_arn(in->consumer_arn);
 
     return name.data ? name : serve_kinesis_resource_of_iterator(request);
 }
@@ -119,7 +141,7 @@ struct stream *serve_kinesis_stream(struct request *request)
     const struct kinesis_input *in = serve_kinesis_input(request);
     struct stream *stream;
 
-    if (!in->name.size && !in->arn.size) {
+    if (!in->name.size && !in->arn.size && !in->consumer_arn.size) {
         (void)request_fail(request, API_VALIDATION,
                            "Missing StreamName or StreamARN parameter.");
         return NULL;

@@ -32,12 +32,19 @@ struct kinesis_mode {
     struct bytes mode;
 };
 
+struct kinesis_start { // of an iterator, or a subscription
+    struct bytes type, sequence;
+    struct input_int time;
+};
+
 struct kinesis_input {
     struct bytes name, arn;
     struct kinesis_record record; // of PutRecord
     struct vector records;        // struct kinesis_record
-    struct bytes shard, iterator, iterator_type, sequence;
-    struct input_int time, limit, max_results;
+    struct bytes shard, iterator;
+    struct kinesis_start start;
+    struct input_int limit, max_results;
+    struct bytes consumer, consumer_arn;
     struct bytes next_token, after_shard, after_stream;
     struct kinesis_filter filter;
     struct kinesis_mode mode;
@@ -79,6 +86,27 @@ void serve_kinesis_write_shard(struct request *request,
 /* The name of the stream that the request's iterator is of; empty: none. */
 struct bytes serve_kinesis_resource_of_iterator(const struct request *request);
 
+/* Fails with ValidationException unless it may be a stream's or consumer's
+ * name; `what` names the parameter. */
+bool serve_kinesis_check_name(struct request *request, const char *what,
+                              struct bytes name);
+
+/* False: it failed. */
+bool serve_kinesis_find_position(struct request *request,
+                                 const struct shard *shard,
+                                 const struct kinesis_start *start,
+                                 uint64_t *position);
+
+/* The members of a SubscribeToShardEvent with so many records from a position.
+ * True: this was the shard's end. */
+bool serve_kinesis_write_event(struct request *request,
+                               const struct stream *stream,
+                               const struct shard *shard, uint64_t position,
+                               size_t count);
+
+/* Something happened to a stream that its subscriptions may tell of. */
+void serve_kinesis_wake(struct server *server, uint32_t stream);
+
 /* Operations. */
 enum step serve_kinesis_create_stream(struct request *request);
 enum step serve_kinesis_delete_stream(struct request *request);
@@ -88,6 +116,11 @@ enum step serve_kinesis_list_streams(struct request *request);
 enum step serve_kinesis_list_shards(struct request *request);
 enum step serve_kinesis_get_shard_iterator(struct request *request);
 enum step serve_kinesis_get_records(struct request *request);
+enum step serve_kinesis_register_consumer(struct request *request);
+enum step serve_kinesis_deregister_consumer(struct request *request);
+enum step serve_kinesis_describe_consumer(struct request *request);
+enum step serve_kinesis_list_consumers(struct request *request);
+enum step serve_kinesis_subscribe(struct request *request);
 enum step serve_kinesis_put_record(struct request *request);
 enum step serve_kinesis_put_records(struct request *request);
 enum step serve_kinesis_split_shard(struct request *request);

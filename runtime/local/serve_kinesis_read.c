@@ -60,18 +60,18 @@ static bool needs_sequence(struct bytes type)
 }
 
 static bool find_sequence(struct request *request, const struct shard *shard,
-                          uint64_t *position)
+                          const struct kinesis_start *start, uint64_t *position)
 {
-    const struct kinesis_input *in = serve_kinesis_input(request);
-    bool after = bytes_equal(in->iterator_type, BYTES("AFTER_SEQUENCE_NUMBER"));
+    bool after = bytes_equal(start->type, BYTES("AFTER_SEQUENCE_NUMBER"));
     uint64_t serial;
 
-    if (!shard_serial(shard, in->sequence, &serial)) {
+    if (!shard_serial(shard, start->sequence, &serial)) {
         (void)request_fail(request, API_INVALID_ARGUMENT,
                            "StartingSequenceNumber %.*s used in "
-                           "GetShardIterator on shard %s is invalid because "
+                           "%s on shard %s is invalid because "
                            "it did not come from this shard.",
-                           BYTES_ARGS(in->sequence), shard->id);
+                           BYTES_ARGS(start->sequence),
+                           request->operation->name, shard->id);
         return false;
     }
     *position = shard_position_of(shard, serial + after);
@@ -79,9 +79,9 @@ static bool find_sequence(struct request *request, const struct shard *shard,
 }
 
 static bool find_time(struct request *request, const struct shard *shard,
-                      uint64_t *position)
+                      const struct kinesis_start *start, uint64_t *position)
 {
-    const struct input_int *time = &serve_kinesis_input(request)->time;
+    const struct input_int *time = &start->time;
 
     if (!time->given) {
         (void)request_fail(request, API_INVALID_ARGUMENT,
@@ -99,16 +99,17 @@ static bool find_time(struct request *request, const struct shard *shard,
     return true;
 }
 
-// False: it failed.
-static bool find_position(struct request *request, const struct shard *shard,
-                          uint64_t *position)
+bool serve_kinesis_find_position(struct request *request,
+                                 const struct shard *shard,
+                                 const struct kinesis_start *start,
+                                 uint64_t *position)
 {
-    struct bytes type = serve_kinesis_input(request)->iterator_type;
+    struct bytes type = start->type;
 
     if (needs_sequence(type))
-        return find_sequence(request, shard, position);
+        return find_sequence(request, shard, start, position);
     if (bytes_equal(type, BYTES("AT_TIMESTAMP")))
-        return find_time(request, shard, position);
+        return find_time(request, shard, start, position);
     if (bytes_equal(type, BYTES("LATEST"))) {
         *position = shard_end(shard);
         return true;
@@ -139,7 +140,8 @@ enum step serve_kinesis_get_shard_iterator(struct request *request)
     if (!shard)
         return STEP_REPLY;
     shard_trim(shard, stream_horizon_ms(stream, request->server->now_ms));
-    if (find_position(request, shard, &position))
+    if (serve_kinesis_find_position(
+            request, shard, &serve_kinesis_input(request)->start, &position))
         write_iterator(request, "ShardIterator", stream, shard, position);
     return STEP_REPLY;
 }
@@ -227,6 +229,32 @@ static void write_records(struct writer *writer, const struct shard *shard,
         writer_item_end(writer, NULL);
     }
     writer_list_end(writer);
+}
+
+bool serve_kinesis_write_event(struct request *request,
+                               const struct stream *stream,
+                               const struct shard *shard, uint64_t position,
+                               size_t count)
+{
+    uint64_t next = position + count;
+    char sequence[SHARD_SEQUENCE_SIZE + 1];
+    bool ends = shard->closed_ms && next == shard_end(shard);
+
+    write_records(&request->writer, shard, position, count);
+    writer_int(&request->writer, "MillisBehindLatest",
+               behind_ms(shard, next, request->server->now_ms));
+    if (ends) {
+        write_children(request, stream, shard);
+        return true;
+    }
+    shard_sequence(shard,
+                   next > shard_start(shard)
+                       ? shard_record(shard, next - 1)->serial
+                       : shard->opened_serial,
+                   sequence);
+    writer_text(&request->writer, "ContinuationSequenceNumber",
+                bytes_of(sequence));
+    return false;
 }
 
 static void write_page(struct request *request, struct stream *stream,

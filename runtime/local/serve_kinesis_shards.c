@@ -255,6 +255,7 @@ enum step serve_kinesis_split_shard(struct request *request)
         return STEP_REPLY;
     }
     stream_split(stream, shard, at, request->server->now_ms);
+    serve_kinesis_wake(request->server, stream->id);
     return STEP_REPLY;
 }
 
@@ -280,6 +281,7 @@ enum step serve_kinesis_merge_shards(struct request *request)
         return STEP_REPLY;
     }
     (void)stream_merge(stream, shard, adjacent, request->server->now_ms);
+    serve_kinesis_wake(request->server, stream->id);
     return STEP_REPLY;
 }
 
@@ -304,6 +306,7 @@ enum step serve_kinesis_update_shard_count(struct request *request)
                             (long long)open);
     stream_resize(stream, (unsigned)in->target_count.value,
                   request->server->now_ms);
+    serve_kinesis_wake(request->server, stream->id);
     writer_text(writer, "StreamName", bytes_of(stream->name));
     writer_text(writer, "StreamARN",
                 bytes_of(serve_kinesis_arn(request, stream)));

@@ -6,7 +6,8 @@
 #define SHARDS_LIMIT 10000
 #define NAME_LIMIT 128
 
-static bool check_name(struct request *request, struct bytes name)
+bool serve_kinesis_check_name(struct request *request, const char *what,
+                              struct bytes name)
 {
     bool good = name.size >= 1 && name.size <= NAME_LIMIT;
 
@@ -19,10 +20,10 @@ static bool check_name(struct request *request, struct bytes name)
     if (!good)
         (void)request_fail(request, API_VALIDATION,
                            "1 validation error detected: Value '%.*s' at "
-                           "'streamName' failed to satisfy constraint: Member "
-                           "must satisfy regular expression pattern: "
+                           "'%s' failed to satisfy constraint: Member must "
+                           "satisfy regular expression pattern: "
                            "[a-zA-Z0-9_.-]+",
-                           BYTES_ARGS(name));
+                           BYTES_ARGS(name), what);
     return good;
 }
 
@@ -59,7 +60,8 @@ enum step serve_kinesis_create_stream(struct request *request)
     struct stream *stream;
     int64_t count;
 
-    if (!check_name(request, in->name) || !check_shard_count(request, &count) ||
+    if (!serve_kinesis_check_name(request, "streamName", in->name) ||
+        !check_shard_count(request, &count) ||
         (in->record_kib.given && !check_record_size(request)))
         return STEP_REPLY;
     if (server_stream(server, in->name))
@@ -79,8 +81,12 @@ enum step serve_kinesis_delete_stream(struct request *request)
 {
     struct stream *stream = serve_kinesis_stream(request);
 
-    if (stream)
-        server_remove_stream(request->server, stream);
+    uint32_t id = stream ? stream->id : 0;
+
+    if (!stream)
+        return STEP_REPLY;
+    server_remove_stream(request->server, stream);
+    serve_kinesis_wake(request->server, id);
     return STEP_REPLY;
 }
 
@@ -125,7 +131,7 @@ enum step serve_kinesis_describe_stream_summary(struct request *request)
     writer_open(writer, "StreamDescriptionSummary");
     write_description(request, stream);
     writer_int(writer, "OpenShardCount", stream_open_count(stream));
-    writer_int(writer, "ConsumerCount", 0);
+    writer_int(writer, "ConsumerCount", (int64_t)stream->consumers.count);
     writer_close(writer, "StreamDescriptionSummary");
     return STEP_REPLY;
 }

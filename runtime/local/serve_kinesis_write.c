@@ -100,6 +100,7 @@ enum step serve_kinesis_put_record(struct request *request)
         return STEP_REPLY;
     trim(request, stream);
     put(request, stream, record);
+    serve_kinesis_wake(request->server, stream->id);
     return STEP_REPLY;
 }
 
@@ -163,5 +164,6 @@ enum step serve_kinesis_put_records(struct request *request)
     }
     writer_list_end(&request->writer);
     writer_int(&request->writer, "FailedRecordCount", failed);
+    serve_kinesis_wake(request->server, stream->id);
     return STEP_REPLY;
 }

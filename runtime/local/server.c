@@ -27,6 +27,7 @@ struct server *server_create(const struct server_options *options)
         clock_wall_ms(server->clock) - clock_now_ms(server->clock);
     server->digest = digest_create();
     list_init(&server->requests);
+    list_init(&server->subscriptions);
     list_init(&server->replies);
     server_update_now(server);
     return server;

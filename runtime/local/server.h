@@ -42,9 +42,10 @@ struct server {
     uint32_t last_id;     // of a queue or stream
     uint64_t last_serial; // of a message
     struct faults faults;
-    struct list requests; // every one that is alive
-    struct list replies;  // buffers to use again
-    size_t reply_count;   // how many those are
+    struct list requests;      // every one that is alive
+    struct list subscriptions; // of enhanced fan-out, likewise
+    struct list replies;       // buffers to use again
+    size_t reply_count;        // how many those are
 };
 
 struct server_options {

@@ -35,6 +35,7 @@ struct stream *stream_create(struct bytes name, uint32_t id, unsigned shards,
     stream->created_ms = now_ms;
     stream->retention_h = 24;
     stream->record_limit = 1 << 20;
+    consumers_init(&stream->consumers);
     for (unsigned i = 0; i < shards; i++)
         (void)open_shard(stream,
                          &(struct shard_options){
@@ -54,6 +55,7 @@ void stream_destroy(struct stream *stream)
         return;
     for (uint32_t i = 0; i < stream->count; i++)
         shard_destroy(stream->shards[i]);
+    consumers_finish(&stream->consumers);
     free(stream->shards);
     free(stream->name);
     free(stream);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "local/consumer.h"
 #include "local/map.h"
 #include "local/shard.h"
 
@@ -29,6 +30,7 @@ struct stream {
     struct shard **shards; // owned, by index; none ever leaves
     uint32_t count, capacity;
     uint64_t put, got; // records
+    struct consumers consumers;
 };
 
 struct stream *stream_create(struct bytes name, uint32_t id, unsigned shards,
