@@ -87,7 +87,7 @@ def story_split(stage, port, source):
     ledger = Ledger(stage.path("ledger"))
     pollard = run(stage, port, source)
     wanted = {(key, text) for group in groups for key, _, text in group} | {("alone", "record-231")}
-    wait_until(lambda: {row[1:] for row in rows(ledger)} >= wanted, 60, "every user record was handled")
+    wait_until(lambda: {row[1:] for row in rows(ledger)} >= wanted, 120, "every user record was handled")
     assert stop(pollard) == 0
     assert len(rows(ledger)) == 232, "none came twice"
     assert {row[1:] for row in rows(ledger)} == wanted
@@ -117,12 +117,12 @@ def story_restart(stage, port, source):
     put(kinesis, [[(f"key-{n % 7}", None, f"record-{n}") for n in range(60)]])
     ledger = Ledger(stage.path("ledger"))
     pollard = run(stage, port, source, batch_size=3, delay_ms=200)
-    wait_until(lambda: is_inside(stage), 60, "the checkpoint lies inside of the record")
+    wait_until(lambda: is_inside(stage), 120, "the checkpoint lies inside of the record")
     assert stop(pollard) == 0
     assert is_inside(stage) and len(rows(ledger)) < 60
     put(kinesis, [[(f"key-{n % 7}", None, f"record-{n}") for n in range(60, 80)]])
     pollard = run(stage, port, source)
-    wait_until(lambda: len(rows(ledger)) >= 80, 60, "the rest was handled")
+    wait_until(lambda: len(rows(ledger)) >= 80, 120, "the rest was handled")
     assert stop(pollard) == 0
     assert [row[2] for row in rows(ledger)] == [f"record-{n}" for n in range(80)], "each once, and in order"
 

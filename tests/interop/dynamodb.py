@@ -124,7 +124,7 @@ def assert_in_order(found):
         last[tuple(key)] = number
 
 
-def wait_for(ledger, table, seconds=60):
+def wait_for(ledger, table, seconds=120):
     wait_until(lambda: set(changes(ledger)) >= set(table.made), seconds, f"{len(table.made)} changes were handled")
 
 
@@ -155,7 +155,7 @@ def story_event(stage, port):
                       ExpressionAttributeValues={":p": {"N": "13"}})
     table.client.call("DeleteItem", TableName="orders", Key=key)
     pollard = run(stage, port, events.handler)
-    found = wait_until(lambda: len(events.records()) >= 3 and events.records(), 60, "three records arrived")
+    found = wait_until(lambda: len(events.records()) >= 3 and events.records(), 120, "three records arrived")
     assert stop(pollard) == 0
     arn = table.stream_arn()
     assert found == [{**record, "eventSourceARN": arn} for record in table.records()], found
@@ -194,11 +194,11 @@ def story_latest(stage, port):
         table.change(1)
         return changes(ledger)
 
-    wait_until(arrives, 60, "a change arrived")
+    wait_until(arrives, 120, "a change arrived")
     first = table.made.index(changes(ledger)[0])
     assert first >= 20, first
     table.change(20)
-    wait_until(lambda: set(changes(ledger)) == set(table.made[first:]), 60, "the later ones arrived")
+    wait_until(lambda: set(changes(ledger)) == set(table.made[first:]), 120, "the later ones arrived")
     assert stop(pollard) == 0
     assert changes(ledger) == table.made[first:]
 
@@ -214,7 +214,7 @@ def story_anew(stage, port):
     table.change(20)
     table.set_stream(False)
     wait_for(ledger, table)
-    wait_until(lambda: stage.log_events("pollard", "dynamodb.shard_ended"), 60, "the old stream ended")
+    wait_until(lambda: stage.log_events("pollard", "dynamodb.shard_ended"), 120, "the old stream ended")
     table.set_stream(True)
     table.change(20)
     wait_for(ledger, table)
@@ -234,12 +234,12 @@ def story_filter(stage, port):
     table.change(60)
     wanted = [change for change in table.made if change[0] == "shop-1" and change[2] == 1]
     pollard = run(stage, port, ledger_handler(stage), more=filtered)
-    wait_until(lambda: len(changes(ledger)) >= len(wanted), 60, "the wanted ones arrived")
+    wait_until(lambda: len(changes(ledger)) >= len(wanted), 120, "the wanted ones arrived")
     assert stop(pollard) == 0
     assert changes(ledger) == wanted
     table.change(3)
     pollard = run(stage, port, ledger_handler(stage))  # no filter any more
-    wait_until(lambda: changes(ledger)[-1] == table.made[-1], 60, "the last one arrived")
+    wait_until(lambda: changes(ledger)[-1] == table.made[-1], 120, "the last one arrived")
     assert stop(pollard) == 0
     assert changes(ledger) == wanted + table.made[60:]
 
@@ -265,7 +265,7 @@ def story_bulk(stage, port, count):
     table.change_many(count)
     pollard = run(stage, port, events.handler,
                   more="    batch_size: 10000\n    maximum_batching_window_in_seconds: 10\n")
-    wait_until(lambda: len(events.records()) >= count, 90, f"{count} changes arrived")
+    wait_until(lambda: len(events.records()) >= count, 180, f"{count} changes arrived")
     assert stop(pollard) == 0
     found = [record["dynamodb"]["Keys"]["item"]["N"] for record in events.records()]
     assert found == [str(number) for number in range(count)]
@@ -286,8 +286,8 @@ def story_report(stage, port):
     bisect_batch_on_function_error: true
     destination_config: {{on_failure: {{destination: "{queue}"}}}}
 """)
-    wait_until(lambda: set(changes(ledger)) == set(table.made[:5] + table.made[6:]), 60, "it goes on behind the poison")
-    message = wait_until(lambda: sqs.call("ReceiveMessage", QueueUrl=url).get("Messages"), 60, "the report arrives")[0]
+    wait_until(lambda: set(changes(ledger)) == set(table.made[:5] + table.made[6:]), 120, "it goes on behind it")
+    message = wait_until(lambda: sqs.call("ReceiveMessage", QueueUrl=url).get("Messages"), 120, "the report arrives")[0]
     assert stop(pollard) == 0
     report, poison = json.loads(message["Body"]), table.records()[5]["dynamodb"]
     assert list(report) == ["requestContext", "responseContext", "version", "timestamp", "DDBStreamBatchInfo"], report

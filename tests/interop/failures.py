@@ -47,7 +47,7 @@ def run(stage, kinesis, aws, destinations, env=None):
                                folder=stage.folder)
     pollard, ledger = stage.start_pollard(stage.write("pollard.yaml", text), env=env), Ledger(stage.path("ledger"))
     for name in destinations:
-        wait_until(lambda: {"one", "two"} <= set(ledger.data(name)), 60, f"{name} goes on behind the poison")
+        wait_until(lambda: {"one", "two"} <= set(ledger.data(name)), 120, f"{name} goes on behind the poison")
     return pollard
 
 
@@ -59,11 +59,12 @@ def assert_report(report, trigger):
     assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", context["requestId"]), report
     assert list(report)[:5] == ["requestContext", "responseContext", "version", "timestamp", "KinesisBatchInfo"], report
     assert report["version"] == "1.0", report
-    assert report["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST", "functionError": None}, report
+    assert report["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST", "functionError": None}
     batch = report["KinesisBatchInfo"]
     assert list(batch) == ["shardId", "startSequenceNumber", "endSequenceNumber", "approximateArrivalOfFirstRecord",
                            "approximateArrivalOfLastRecord", "batchSize", "streamArn"], batch
-    for time in (report["timestamp"], batch["approximateArrivalOfFirstRecord"], batch["approximateArrivalOfLastRecord"]):
+    for time in (report["timestamp"], batch["approximateArrivalOfFirstRecord"],
+                 batch["approximateArrivalOfLastRecord"]):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", time), report
     assert batch["shardId"] == "shardId-000000000000" and batch["streamArn"].endswith(":stream/clicks"), (trigger, report)
     assert int(batch["startSequenceNumber"]) <= int(batch["endSequenceNumber"]), report
@@ -82,7 +83,7 @@ def receive(sqs, url):
         found.extend(sqs.call("ReceiveMessage", QueueUrl=url).get("Messages", []))
         return found
 
-    wait_until(arrived, 30, "the report arrives in the queue")
+    wait_until(arrived, 120, "the report arrives in the queue")
     return found[0]["Body"]
 
 
@@ -161,7 +162,7 @@ def story_bucket(stage, kinesis, aws):
     """The object lies under Lambda's key, whole, with its records."""
     boto3(aws, "bucket")
     pollard = run(stage, kinesis, aws, {"clicks": ("arn:aws:s3:::failed-reports", "")})
-    objects = wait_until(lambda: boto3(aws, "objects"), 30, "the object is there")
+    objects = wait_until(lambda: boto3(aws, "objects"), 120, "the object is there")
     assert stop(pollard) == 0
     for key, (kind, body) in objects.items():
         assert re.fullmatch(r"aws/lambda/[0-9a-f-]{36}/shardId-000000000000/\d{4}/\d\d/\d\d/"
@@ -185,12 +186,12 @@ def story_signed(stage, kinesis):
     destinations = {"bucket": ("arn:aws:s3:::failed-reports", ""), "topic": (topic, "")}
     wrong = run(stage, kinesis, port, destinations, {**key, "AWS_SECRET_ACCESS_KEY": "wrong"})
     wait_until(lambda: len({e["destination"] for e in stage.log_events("pollard", "destination.refused") +
-                            stage.log_events("pollard", "destination.failed")}) == 2, 30, "the wrong secret is refused")
+                            stage.log_events("pollard", "destination.failed")}) == 2, 120, "the wrong secret is refused")
     assert not boto3(port, "objects", env=key)
     stop(wrong)
     os.remove(stage.path("pollard.log"))
     right = stage.start_pollard(stage.path("pollard.yaml"), env=key)
-    wait_until(lambda: boto3(port, "objects", env=key), 30, "the object is there")
+    wait_until(lambda: boto3(port, "objects", env=key), 120, "the object is there")
     assert stop(right) == 0
     assert not stage.log_events("pollard", "destination.failed") + stage.log_events("pollard", "destination.refused")
 
@@ -200,7 +201,7 @@ def story_down(stage, kinesis):
     lost. It comes up without the queue, and then has it."""
     aws, client = free_port(), stage.aws("kinesis", kinesis)
     pollard = run(stage, kinesis, aws, {"clicks": ("arn:aws:sqs:us-east-1:123456789012:failed", "")})
-    said = wait_until(lambda: stage.log_events("pollard", "sqs.queue_lookup"), 60, "it says that the server is down")
+    said = wait_until(lambda: stage.log_events("pollard", "sqs.queue_lookup"), 120, "it says that the server is down")
     assert "cannot connect" in said[0]["error"] and said[0]["destination"].endswith(":failed"), said
     client.put_all("clicks", [("k", "three")])
     moto(stage, aws)
@@ -209,13 +210,13 @@ def story_down(stage, kinesis):
         with open(stage.path("moto.log")) as log:
             return log.read().count("POST / ")
 
-    wait_until(lambda: requests() >= 3, 60, "it asks for the queue again and again")
+    wait_until(lambda: requests() >= 3, 120, "it asks for the queue again and again")
     ledger = Ledger(stage.path("ledger"))
     assert "three" not in ledger.data("clicks"), ledger.read()
     sqs = stage.aws("sqs", aws)
     report = json.loads(receive(sqs, sqs.create_queue("failed")))
     assert_report(report, "clicks")
-    wait_until(lambda: "three" in ledger.data("clicks"), 60, "the shard goes on")
+    wait_until(lambda: "three" in ledger.data("clicks"), 120, "the shard goes on")
     assert stop(pollard) == 0
     assert "poison" not in ledger.data("clicks")
 

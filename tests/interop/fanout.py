@@ -62,7 +62,7 @@ def story_tls(stage, ports, count):
     url, bundle = f"https://127.0.0.1:{tls}", stage.path("certificate.pem")
     be_pushed(stage, port, count, url, f", ca_bundle: {bundle}")
     refused = run(stage, url, name="refused")  # without the bundle
-    wait_until(lambda: stage.log_events("refused", "stream.unlisted"), 60, "an unknown certificate is refused")
+    wait_until(lambda: stage.log_events("refused", "stream.unlisted"), 120, "an unknown certificate is refused")
     assert "certificate" in stage.log_events("refused", "stream.unlisted")[0]["error"]
     assert stop(refused) == 0
 
@@ -75,14 +75,14 @@ def be_pushed(stage, port, count, url, more=""):
     put(kinesis, 0, count)
     ledger = Ledger(stage.path("ledger"))
     pollard = run(stage, url, more=more)
-    wait_until(lambda: handled(ledger, "clicks", count), 60, "every record was handled")
+    wait_until(lambda: handled(ledger, "clicks", count), 120, "every record was handled")
     assert consumer(kinesis)["ConsumerStatus"] == "ACTIVE"
     put(kinesis, count, 2 * count)
-    wait_until(lambda: handled(ledger, "clicks", 2 * count), 60, "the later records were handled")
+    wait_until(lambda: handled(ledger, "clicks", 2 * count), 120, "the later records were handled")
     assert stop(pollard) == 0
     pollard = run(stage, url, more=more)
     put(kinesis, 2 * count, 2 * count + 20)
-    wait_until(lambda: handled(ledger, "clicks", 2 * count + 20), 60, "the new records were handled")
+    wait_until(lambda: handled(ledger, "clicks", 2 * count + 20), 120, "the new records were handled")
     assert stop(pollard) == 0
     assert len(ledger.read()) == 2 * count + 20, "a clean restart repeats nothing"
     assert_order_per_key(ledger.read())

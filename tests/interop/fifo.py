@@ -40,7 +40,7 @@ class Server:
 
 # moto is slow, a receive that waits does not see that a group is taken, and of
 # those that come back at once it may hand out the last one first.
-SERVERS = (Server(local, 60, 20, 10, True), Server(elasticmq, 60, 20, 10, True), Server(moto, 12, 10, 1, False))
+SERVERS = (Server(local, 60, 20, 10, True), Server(elasticmq, 40, 15, 10, True), Server(moto, 12, 10, 1, False))
 
 
 def run(stage, port, server, failure="release_group", concurrency=4, delay_ms=0, delay_once="false",
@@ -93,8 +93,8 @@ def last_times(rows):
 
 
 def wait_for(sqs, url, ledger, bodies):
-    wait_until(lambda: set(ledger.data("orders")) >= set(bodies), 90, "every message was handled")
-    wait_until(lambda: sqs.counts(url) == (0, 0, 0), 60, "the queue is empty")
+    wait_until(lambda: set(ledger.data("orders")) >= set(bodies), 180, "every message was handled")
+    wait_until(lambda: sqs.counts(url) == (0, 0, 0), 120, "the queue is empty")
 
 
 FLAKY = {(0, 0), (1, 3), (2, 7)}
@@ -182,9 +182,9 @@ def story_slow_once(stage, port, server):
     handles of the first time are worth nothing. Nothing is lost, and each
     group's messages are first handled in order."""
     sqs, wanted = stage.aws("sqs", port), messages(3, 4)
-    url, ledger = create(sqs, VisibilityTimeout=1), Ledger(stage.path("ledger"))
+    url, ledger = create(sqs, VisibilityTimeout=3), Ledger(stage.path("ledger"))
     send(sqs, url, wanted)
-    pollard = run(stage, port, server, delay_ms=1500, delay_once="true")
+    pollard = run(stage, port, server, delay_ms=4500, delay_once="true")
     wait_for(sqs, url, ledger, [body for _, body in wanted])
     assert stop(pollard) == 0
     server.assert_in_order(list(dict.fromkeys(ledger.read())))

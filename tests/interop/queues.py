@@ -38,8 +38,8 @@ def story_queue(stage, port, count, protocol):
     bodies = [f"order {i} \u00fc \U0001f439 <&\"" for i in range(count)] + [f"flaky {i}" for i in range(5)]
     sqs.send_all(url, bodies)
     pollard, ledger = run_queue(stage, port, protocol)
-    wait_until(lambda: set(ledger.data("orders")) >= set(bodies), 60, "every message was handled")
-    wait_until(lambda: sqs.counts(url) == (0, 0, 0), 30, f"the queue is empty: {sqs.counts(url)}")
+    wait_until(lambda: set(ledger.data("orders")) >= set(bodies), 120, "every message was handled")
+    wait_until(lambda: sqs.counts(url) == (0, 0, 0), 120, "the queue is empty")
     assert stop(pollard) == 0
     assert set(ledger.data("orders")) == set(bodies)
 
@@ -51,7 +51,7 @@ def story_sigterm(stage, port, count, protocol):
     bodies = [f"order {i}" for i in range(count)]
     sqs.send_all(url, bodies)
     pollard, ledger = run_queue(stage, port, protocol, delay_ms=80)
-    wait_until(lambda: len(ledger.read()) >= 20, 60, "work is under way")
+    wait_until(lambda: len(ledger.read()) >= 20, 120, "work is under way")
     assert stop(pollard) == 0
     handled = len(set(ledger.data("orders")))
     assert len(ledger.read()) == handled, "nothing was handled twice"
@@ -71,8 +71,8 @@ def story_dead_letter(stage, port, count, protocol):
                            RedrivePolicy=json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 2}))
     sqs.send_all(url, [f"order {i}" for i in range(count)] + ["flaky poison"])
     pollard, ledger = run_queue(stage, port, protocol)
-    wait_until(lambda: len(set(ledger.data("orders"))) == count, 60, "the good ones were handled")
-    wait_until(lambda: sqs.counts(dead)[0] == 1 and sqs.counts(url) == (0, 0, 0), 60,
+    wait_until(lambda: len(set(ledger.data("orders"))) == count, 120, "the good ones were handled")
+    wait_until(lambda: sqs.counts(dead)[0] == 1 and sqs.counts(url) == (0, 0, 0), 120,
                "the poisonous one is in the dead-letter queue")
     assert stop(pollard) == 0
 
@@ -107,13 +107,13 @@ def story_signature(stage, count):
     config = stage.write("pollard.yaml", QUEUE.format(port=port, protocol="json", delay_ms=0,
                                                       handler=stage.handler(), folder=stage.folder))
     refused = stage.start_pollard(config, "refused", env={"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": "wrong"})
-    wait_until(lambda: stage.log_events("refused", "trigger.failed"), 60, "the wrong secret is refused")
+    wait_until(lambda: stage.log_events("refused", "trigger.failed"), 120, "the wrong secret is refused")
     assert "SignatureDoesNotMatch" in stage.log_events("refused", "trigger.failed")[0]["error"]
     stop(refused)
     ledger = Ledger(stage.path("ledger"))
     assert not ledger.read()
     pollard = stage.start_pollard(config, env={"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret})
-    wait_until(lambda: set(ledger.data("orders")) == set(bodies), 60, "every message was handled")
+    wait_until(lambda: set(ledger.data("orders")) == set(bodies), 120, "every message was handled")
     assert stop(pollard) == 0
 
 

@@ -75,7 +75,7 @@ def reshard(kinesis, chance):
         at = chance.randrange(len(shards) - 1)
         kinesis.call("MergeShards", StreamName="clicks", ShardToMerge=shards[at]["ShardId"],
                      AdjacentShardToMerge=shards[at + 1]["ShardId"])
-    wait_until(lambda: kinesis.stream_is_active("clicks"), 60, "the stream is active again")
+    wait_until(lambda: kinesis.stream_is_active("clicks"), 120, "the stream is active again")
 
 
 def leases(stage):
@@ -116,15 +116,15 @@ def story_under_load(stage, port, changes):
     producer, ledger, chance = Producer(stage.aws("kinesis", port)), Ledger(stage.path("ledger")), random.Random(seed)
     for _ in range(changes):
         before = producer.count
-        wait_until(lambda: producer.count >= before + 30 or producer.problem, 60, "records were put")
+        wait_until(lambda: producer.count >= before + 30 or producer.problem, 120, "records were put")
         reshard(kinesis, chance)
     producer.stop()
     wait_until(lambda: handled(ledger, "clicks", producer.count), 120, f"{producer.count} records were handled")
     closed = [shard["ShardId"] for shard in kinesis.shards("clicks") if is_closed(shard)]
     assert len(closed) >= changes, closed
-    wait_until(lambda: all(leases(stage).get(shard, (None, 0))[1] == 1 for shard in closed), 60,
+    wait_until(lambda: all(leases(stage).get(shard, (None, 0))[1] == 1 for shard in closed), 120,
                "every closed shard has ended")
-    wait_until(lambda: len({owner for owner, state in leases(stage).values() if owner and state == 0}) == 2, 60,
+    wait_until(lambda: len({owner for owner, state in leases(stage).values() if owner and state == 0}) == 2, 120,
                "both workers have shards")
     assert [stop(worker) for worker in workers] == [0, 0]
     rows = ledger.read()

@@ -54,12 +54,12 @@ def story_stream(stage, port, count):
     put(kinesis, 0, count)
     clicks, copies = Ledger(stage.path("ledger")), Ledger(stage.path("copies"))
     pollard = run_stream(stage, port)
-    wait_until(lambda: handled(clicks, "clicks", count) and handled(copies, "copies", count), 60,
+    wait_until(lambda: handled(clicks, "clicks", count) and handled(copies, "copies", count), 120,
                "both triggers handled every record")
     assert stop(pollard) == 0
     pollard = run_stream(stage, port)
     put(kinesis, count, count + 20)
-    wait_until(lambda: handled(clicks, "clicks", count + 20) and handled(copies, "copies", count + 20), 60,
+    wait_until(lambda: handled(clicks, "clicks", count + 20) and handled(copies, "copies", count + 20), 120,
                "the new records were handled")
     assert stop(pollard) == 0
     assert len(clicks.read()) == count + 20, "a clean restart repeats nothing"
@@ -73,17 +73,17 @@ def story_reshard(stage, port, count):
     clicks = Ledger(stage.path("ledger"))
     put(kinesis, 0, count)
     pollard = run_stream(stage, port)
-    wait_until(lambda: handled(clicks, "clicks", count), 60, "the first records were handled")
+    wait_until(lambda: handled(clicks, "clicks", count), 120, "the first records were handled")
     only = kinesis.shards("clicks")[0]
     kinesis.call("SplitShard", StreamName="clicks", ShardToSplit=only["ShardId"], NewStartingHashKey=str(1 << 127))
-    wait_until(lambda: kinesis.stream_is_active("clicks"), 30, "the split is done")
+    wait_until(lambda: kinesis.stream_is_active("clicks"), 120, "the split is done")
     put(kinesis, count, 2 * count)
-    wait_until(lambda: handled(clicks, "clicks", 2 * count), 60, "the children's records were handled")
+    wait_until(lambda: handled(clicks, "clicks", 2 * count), 120, "the children's records were handled")
     a, b = [s["ShardId"] for s in kinesis.shards("clicks") if s.get("ParentShardId") == only["ShardId"]]
     kinesis.call("MergeShards", StreamName="clicks", ShardToMerge=a, AdjacentShardToMerge=b)
-    wait_until(lambda: kinesis.stream_is_active("clicks"), 30, "the merge is done")
+    wait_until(lambda: kinesis.stream_is_active("clicks"), 120, "the merge is done")
     put(kinesis, 2 * count, 3 * count)
-    wait_until(lambda: handled(clicks, "clicks", 3 * count), 60, "the merged shard's records were handled")
+    wait_until(lambda: handled(clicks, "clicks", 3 * count), 120, "the merged shard's records were handled")
     assert stop(pollard) == 0
     assert_order_per_key(clicks.read())
 
@@ -116,8 +116,8 @@ def story_emit(stage, sqs_port, kinesis_port, count):
     config = stage.write("pollard.yaml", EMIT.format(sqs=sqs_port, kinesis=kinesis_port, handler=stage.handler(),
                                                      folder=stage.folder))
     pollard, ledger = stage.start_pollard(config), Ledger(stage.path("ledger"))
-    wait_until(lambda: set(ledger.data("results")) == set(bodies), 60, "every result came out of the stream")
-    wait_until(lambda: sqs.counts(url) == (0, 0, 0), 30, "the queue is empty")
+    wait_until(lambda: set(ledger.data("results")) == set(bodies), 120, "every result came out of the stream")
+    wait_until(lambda: sqs.counts(url) == (0, 0, 0), 120, "the queue is empty")
     assert stop(pollard) == 0
 
 
