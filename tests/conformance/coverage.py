@@ -23,7 +23,7 @@ RECORD = {"name", "data", "key", "at", "after_calls", "age", "arrives", "shard",
           "user_identity", "message_attributes", "md5_of_attributes"}
 RESULT = {"ends", "takes", "with", "times", "responds", "responds_text", "responds_bytes", "marks", "marks_index",
           "state", "state_size"}
-EXPECT = {"invocations", "and_so_on", "deleted", "checkpoints", "reports", "events", "documents", "again", "told",
+EXPECT = {"invocations", "and_so_on", "deleted", "checkpoints", "reports", "events", "documents", "objects", "again", "told",
           "counts", "metrics", "at_once"}
 INVOCATION = {"records", "receives", "after", "at", "attempt", "window", "state", "final", "early"}
 REPORT = {"condition", "records", "invoke_count", "error", "at"}

@@ -2,7 +2,7 @@
 """The cases of tests/conformance on a whole pollard: each its own trigger with
 its own queue or stream, all of them in one worker at once, a handler that does
 what the case says. Queues and Kinesis streams are the embedded server's,
-DynamoDB's tests/support/dynamodb_streams.py. What can be seen from outside is
+DynamoDB's tests/support/dynamodb_streams.py, buckets object_store.py. What can be seen from outside is
 compared: the calls, what is left in the queue, the checkpoint, the reports, the
 log and the metrics. Cases with a second life then start in a second worker.
 
@@ -22,6 +22,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from case_whole import REGION, Case, Servers  # noqa: E402
 from dynamodb_streams import DynamodbStreams  # noqa: E402
+from object_store import ObjectStore  # noqa: E402
 from stage import Stage, stop, wait_until  # noqa: E402
 
 SECONDS, SLOW_SECONDS = 60, 300  # for all of them, which run at once
@@ -45,7 +46,7 @@ class Run:
 aws:
   region: {region}
   endpoint_url: "http://127.0.0.1:{port}"
-  endpoint_urls: {{dynamodb_streams: "http://127.0.0.1:{dynamodb}"}}
+  endpoint_urls: {{dynamodb_streams: "http://127.0.0.1:{dynamodb}", s3: "http://127.0.0.1:{objects}"}}
 store: {{sqlite: {{path: "{store}"}}, checkpoint_interval: 50ms}}
 triggers:
 """
@@ -54,8 +55,8 @@ triggers:
         self.stage, self.cases, self.seconds = stage, cases, seconds
         self.store = stage.path("state.db")
         _, self.port = stage.start_local()
-        self.dynamodb = DynamodbStreams()
-        self.servers = Servers(stage.aws("sqs", self.port), stage.aws("kinesis", self.port), self.dynamodb)
+        self.dynamodb, self.objects = DynamodbStreams(), ObjectStore()
+        self.servers = Servers(stage.aws("sqs", self.port), stage.aws("kinesis", self.port), self.dynamodb, self.objects)
         self.names = []  # of the workers, for their logs
         for index, case in enumerate(cases):
             case.place(100 + index, stage)
@@ -63,9 +64,11 @@ triggers:
 
     def close(self):
         self.dynamodb.close()
+        self.objects.close()
 
     def config(self, cases):
-        text = self.HEAD.format(region=REGION, port=self.port, dynamodb=self.dynamodb.port, store=self.store)
+        text = self.HEAD.format(region=REGION, port=self.port, dynamodb=self.dynamodb.port,
+                                objects=self.objects.port, store=self.store)
         return text + "".join(c.trigger_text(self.stage.handler("scripted")) for c in cases)
 
     def send_first(self):

@@ -348,6 +348,8 @@ static json_t *word(const void *context, const char *name, const char *argument)
         return NULL;
     if (!strcmp(name, "id"))
         return json_string(message->id);
+    if (!strcmp(name, "event"))
+        return json_sprintf("%032llx", strtoull(message->id, NULL, 10));
     if (!strcmp(name, "epoch"))
         return json_real((double)message->arrived_at_ms / 1000);
     if (!strcmp(name, "ms"))
@@ -372,6 +374,26 @@ static void check_documents(const struct case_world *world, const char *what,
 
         if (difference)
             fail_msg("%s[%zu]: %s", what, i, difference);
+    }
+}
+
+/* Names of objects are masks with words. */
+static void check_objects(const struct case_world *world, const json_t *expect)
+{
+    const struct case_words words = {word, world};
+    const json_t *wanted = json_object_get(expect, "objects");
+    json_t *mask;
+    size_t i;
+
+    assert_int_equal(json_array_size(wanted), json_array_size(world->objects));
+    json_array_foreach(wanted, i, mask)
+    {
+        AUTO_FREE char *whole =
+            case_shape_text(json_string_value(mask), &words);
+        const char *name = json_string_value(json_array_get(world->objects, i));
+
+        if (!case_shape_is_masked(name, whole))
+            fail_msg("objects[%zu]: wanted %s, saw %s", i, whole, name);
     }
 }
 
@@ -405,6 +427,7 @@ static void check_run(const json_t *spec)
     check_metrics(&world, expect);
     check_at_once(&world, expect);
     check_keys(&world);
+    check_objects(&world, expect);
     check_documents(&world, "events", json_object_get(expect, "events"),
                     world.events);
     check_documents(&world, "documents", json_object_get(expect, "documents"),

@@ -162,11 +162,13 @@ static json_t *dynamodb_answer(const struct case_message *message)
 {
     const char *event = text_of(message->spec, "event");
     json_t *identity = json_object_get(message->spec, "user_identity");
-    json_t *one = json_pack(
-        "{s:s, s:o, s:s, s:s, s:s, s:s}", "awsRegion", "us-east-1", "dynamodb",
-        change_of(message), "eventID", "0123456789abcdef0123456789abcdef",
-        "eventName", event ? event : "INSERT", "eventSource", "aws:dynamodb",
-        "eventVersion", "1.1");
+    AUTO_FREE char *event_id =
+        mem_printf("%032llx", strtoull(message->id, NULL, 10));
+    json_t *one =
+        json_pack("{s:s, s:o, s:s, s:s, s:s, s:s}", "awsRegion", "us-east-1",
+                  "dynamodb", change_of(message), "eventID", event_id,
+                  "eventName", event ? event : "INSERT", "eventSource",
+                  "aws:dynamodb", "eventVersion", "1.1");
 
     if (identity)
         json_object_set(one, "userIdentity", identity);

@@ -52,25 +52,33 @@ const struct case_kind *case_kind_of(const json_t *spec)
     return NULL;
 }
 
-/* "$at MS" is a time after the start, in seconds; "$failed" the ARN of a queue.
- * Caller frees. */
+/* The text with the first mark replaced; takes it over. Caller frees. */
+static char *with_mark(char *text, const char *mark, const char *meaning)
+{
+    char *at = strstr(text, mark), *whole;
+
+    if (!at)
+        return text;
+    whole = mem_printf("%.*s%s%s", (int)(at - text), text, meaning,
+                       at + strlen(mark));
+    free(text);
+    return whole;
+}
+
+/* "$at MS" is a time after the start, in seconds; "$failed" the ARN of a queue,
+ * "$bucket" that of a bucket. Caller frees. */
 static char *setting_text(const json_t *value)
 {
-    static const char mark[] = "$failed";
     const char *text = json_string_value(value);
-    char *made, *at, *whole;
+    char *made;
 
     if (text && !strncmp(text, "$at ", 4))
         return mem_printf("%.3f",
                           (double)(CASE_WALL_MS + atoll(text + 4)) / 1000);
     made = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    at = strstr(made, mark);
-    if (!at)
-        return made;
-    whole = mem_printf("%.*sarn:aws:sqs:us-east-1:000000000000:failed%s",
-                       (int)(at - made), made, at + strlen(mark));
-    free(made);
-    return whole;
+    made =
+        with_mark(made, "$failed", "arn:aws:sqs:us-east-1:000000000000:failed");
+    return with_mark(made, "$bucket", "arn:aws:s3:::failed");
 }
 
 /* JSON is YAML, so the case's settings go into the file as they are. */

@@ -11,11 +11,8 @@
 
 // ---- Texts that say only of what kind something is ----
 
-/* Like a mask of digits (0), hexadecimal digits (x) and themselves. */
-static bool is_like(const json_t *seen, const char *mask)
+bool case_shape_is_masked(const char *text, const char *mask)
 {
-    const char *text = json_string_value(seen);
-
     for (; text && *mask; mask++, text++) {
         unsigned char c = (unsigned char)*text;
         bool good = *mask == '0'   ? isdigit(c)
@@ -26,6 +23,11 @@ static bool is_like(const json_t *seen, const char *mask)
             return false;
     }
     return text && !*text;
+}
+
+static bool is_like(const json_t *seen, const char *mask)
+{
+    return case_shape_is_masked(json_string_value(seen), mask);
 }
 
 static bool is_any(const json_t *seen)
@@ -90,11 +92,17 @@ static json_t *word_of(const char *text, const char *end,
     return words->word(words->context, name, argument ? argument : "");
 }
 
-/* Words within a text, in their places. */
-static json_t *put_words(const char *text, const struct case_words *words)
+static void put_value(const json_t *value, struct buffer *text)
+{
+    AUTO_FREE char *written =
+        json_is_string(value) ? NULL : json_dumps(value, DUMP);
+
+    buffer_append_text(text, written ? written : json_string_value(value));
+}
+
+char *case_shape_text(const char *text, const struct case_words *words)
 {
     struct buffer made;
-    json_t *whole;
 
     buffer_init(&made, 1 << 20);
     while (*text) {
@@ -102,15 +110,13 @@ static json_t *put_words(const char *text, const struct case_words *words)
         json_t *value = end ? word_of(text, end, words) : NULL;
 
         if (value)
-            buffer_append_text(&made, json_string_value(value));
+            put_value(value, &made);
         else
             buffer_append_char(&made, *text);
         text = value ? end + 1 : text + 1;
         json_decref(value);
     }
-    whole = json_string(buffer_text(&made));
-    buffer_finish(&made);
-    return whole;
+    return buffer_detach(&made);
 }
 
 /* A text that is one word becomes what that is, whatever its type. */
@@ -118,8 +124,9 @@ static json_t *expand(const char *text, const struct case_words *words)
 {
     const char *end = *text == '<' ? strchr(text, '>') : NULL;
     json_t *value = end && !end[1] ? word_of(text, end, words) : NULL;
+    AUTO_FREE char *whole = value ? NULL : case_shape_text(text, words);
 
-    return value ? value : put_words(text, words);
+    return value ? value : json_string(whole);
 }
 
 // ---- Comparing ----

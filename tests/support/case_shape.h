@@ -11,6 +11,7 @@
 #define POLLARD_TEST_CASE_SHAPE_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/bytes.h"
 
@@ -23,6 +24,12 @@ struct case_words {
     case_word_fn word;
     const void *context;
 };
+
+/* A text with its words in their places. Caller frees. */
+char *case_shape_text(const char *text, const struct case_words *words);
+
+/* Each 0 of the mask is a digit, each x a hexadecimal one. */
+bool case_shape_is_masked(const char *text, const char *mask);
 
 /* NULL when it agrees, else what does not. Caller frees. */
 char *case_shape_difference(const json_t *shape, struct bytes text,

@@ -17,6 +17,12 @@ CLASSES = {
 }
 
 
+def is_masked(mask, text):
+    """Each 0 of the mask is a digit, each x a hexadecimal one."""
+    pattern = "".join({"0": r"\d", "x": "[0-9a-f]"}.get(c, re.escape(c)) for c in mask)
+    return re.fullmatch(pattern, text) is not None
+
+
 def is_like(pattern, seen):
     return isinstance(seen, str) and re.fullmatch(pattern, seen) is not None
 

@@ -6,7 +6,7 @@ import json
 import os
 import time
 
-from case_shape import document_differences
+from case_shape import document_differences, expand, is_masked
 from stage import wait_until
 
 SLACK_MS = 150  # between a receive and its call, when times are compared
@@ -50,8 +50,8 @@ class Record:
 class Servers:
     """What the cases' sources live on."""
 
-    def __init__(self, sqs, kinesis, dynamodb):
-        self.sqs, self.kinesis, self.dynamodb = sqs, kinesis, dynamodb
+    def __init__(self, sqs, kinesis, dynamodb, objects):
+        self.sqs, self.kinesis, self.dynamodb, self.objects = sqs, kinesis, dynamodb, objects
         self.base_ms = (int(time.time() * 1000) // HOUR_MS - 1) * HOUR_MS  # records' `arrives` counts from here
         self.start_ms = None  # wall clock
 
@@ -197,11 +197,15 @@ class Case:
                     "dynamodb": f"arn:aws:dynamodb:{where}:table/{self.resource}/stream/{LABEL}",
                     }.get(self.source, f"arn:aws:sqs:{where}:{self.resource}")
 
+    def reports_to(self, *places):
+        return any(place in json.dumps(self.spec.get("settings", {})) for place in places)
+
     # -- its trigger, as a user writes it; JSON is YAML
 
     def settings(self, library):
         settings = {**self.spec.get("settings", {}), **(self.spec.get("restart", {}) if self.life > 1 else {})}
-        settings = json.loads(json.dumps(settings).replace("$failed", f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.failed}"))
+        text = json.dumps(settings).replace("$failed", f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.failed}")
+        settings = json.loads(text.replace("$bucket", f"arn:aws:s3:::{self.failed}"))
         if not self.is_queue and not self.spec.get("no_start"):
             settings.setdefault("starting_position", "TRIM_HORIZON")
         if self.is_queue:
@@ -234,7 +238,7 @@ class Case:
         kinds = {"kinesis": KinesisStream, "dynamodb": DynamodbStream}
         self.servers = servers
         self.place_in = kinds.get(self.source, Queue)(self, servers)
-        if "$failed" in json.dumps(self.spec.get("settings", {})):
+        if self.reports_to("$failed"):
             self.failed_url = servers.sqs.create_queue(self.failed)
 
     def send(self, records):
@@ -270,7 +274,7 @@ class Case:
         """Nothing more can come, or what is to come has not."""
         if self.is_last_life() and len(self.calls()) < len(self.expect.get("invocations", [])):
             return False
-        if hasattr(self, "failed_url") and len(self.reports()) < len(self.expect.get("reports", [])):
+        if self.reports_to("$failed", "$bucket") and len(self.reports()) < len(self.expect.get("reports", [])):
             return False
         return self.place_in.is_at_rest(checkpoints)
 
@@ -287,8 +291,10 @@ class Case:
         return [r.name for r in self.records if r.life <= self.life][-1]
 
     def reports(self):
-        """The texts of the reports so far; each is taken once and kept."""
-        while hasattr(self, "failed_url"):
+        """The texts of the reports so far; a queue's are taken once and kept."""
+        if self.reports_to("$bucket"):
+            self.found = [text for _, text in self.servers.objects.within(self.failed)]
+        while self.reports_to("$failed"):
             reply = self.servers.sqs.call("ReceiveMessage", QueueUrl=self.failed_url, MaxNumberOfMessages=10,
                                           VisibilityTimeout=600)
             if not reply.get("Messages"):
@@ -355,7 +361,7 @@ class Case:
         return told
 
     def check_reports(self):
-        if not hasattr(self, "failed_url"):
+        if not self.reports_to("$failed", "$bucket"):
             return
         wanted = self.expect.get("reports", [])
         told = [self.told_report(json.loads(r)) for r in self.reports()]
@@ -374,6 +380,8 @@ class Case:
         """What <name argument> means in a document."""
         known = {"arn": self.arn, "region": REGION, "function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.trigger}",
                  "role": f"arn:aws:iam::{ACCOUNT}:role/pollard"}
+        if name == "event":
+            return f"{int(self.word('id', argument)):032x}"
         if name == "id":
             return next((i for i, n in self.ids.items() if n == argument), f"no record {argument}")
         if name == "shard":
@@ -391,6 +399,12 @@ class Case:
             return {"epoch": "<epoch>", "ms": "<time ms>"}[form]
         return {"epoch": record.arrived_ms / 1000, "ms": utc(record.arrived_ms),
                 "seconds": utc(record.arrived_ms)[:19] + "Z"}[form]
+
+    def check_objects(self):
+        wanted = [expand(mask, self.word) for mask in self.expect.get("objects", [])]
+        names = [name for name, _ in self.servers.objects.within(self.failed)]
+        if len(wanted) != len(names) or not all(map(is_masked, wanted, names)):
+            self.complain("objects", wanted, names)
 
     def check_told(self, log):
         told = self.expect.get("told")
@@ -411,6 +425,7 @@ class Case:
         self.check_reports()
         self.check_documents("event", self.expect.get("events", []), [c.get("event") for c in self.calls()])
         self.check_documents("report", self.expect.get("documents", []), self.found)
+        self.check_objects()
         self.check_told(log)
         self.check_metrics(metrics)
 

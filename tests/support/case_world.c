@@ -13,6 +13,7 @@
 #include "case_outcome.h"
 #include "case_settings.h"
 #include "destination/failure_report.h"
+#include "destination/object_name.h"
 #include "destination/on_failure.h"
 #include "filter/filter.h"
 #include "handler/handler.h"
@@ -390,7 +391,33 @@ static enum failure_condition condition_of(const struct discard *discard)
     return FAILURE_FILTERED;
 }
 
-/* The report, as a queue would get it. */
+#define UUID "316aa6d0-8154-4a5e-9af7-85d5f4a6bc81"
+
+/* What a bucket calls the report. */
+static void tell_object(struct case_world *world, const struct discard *discard)
+{
+    char mapping[UUID_SIZE];
+    struct buffer name;
+
+    object_uuid_of_trigger(world->settings->triggers[0].name, mapping);
+    buffer_init(&name, 1024);
+    object_name_report(&name, mapping,
+                       discard->batch->records[0]->origin->shard,
+                       discard->discarded_at_ms, UUID);
+    json_array_append_new(world->objects, json_string(buffer_text(&name)));
+    buffer_finish(&name);
+}
+
+static bool is_in_bucket(const struct case_world *world)
+{
+    const struct destination_config *config =
+        &world->settings->triggers[0].destination_config;
+
+    return world->has_destination &&
+           !strncmp(config->on_failure.destination, "arn:aws:s3:", 11);
+}
+
+/* The report, as a queue or a bucket would get it. */
 static void tell_document(struct case_world *world,
                           const struct discard *discard)
 {
@@ -409,12 +436,15 @@ static void tell_document(struct case_world *world,
         return;
     buffer_init(&text, FAILURE_REPORT_LIMIT);
     failure_report_write(
-        &text, &(struct failure_report){
-                   .failure = &failure,
-                   .function = world->settings->triggers[0].name,
-                   .request_id = "316aa6d0-8154-4a5e-9af7-85d5f4a6bc81"});
+        &text,
+        &(struct failure_report){.failure = &failure,
+                                 .function = world->settings->triggers[0].name,
+                                 .request_id = UUID,
+                                 .has_payload = is_in_bucket(world)});
     json_array_append_new(world->documents, json_stringn(text.data, text.size));
     buffer_finish(&text);
+    if (is_in_bucket(world))
+        tell_object(world, discard);
 }
 
 static bool discard(struct case_world *world, struct case_shard *shard)
@@ -791,6 +821,7 @@ void case_world_init(struct case_world *world, const json_t *spec)
     world->told = json_array();
     world->events = json_array();
     world->documents = json_array();
+    world->objects = json_array();
     world->digest = digest_create();
     sqs_collect_init(&world->collect);
     if (!kind->is_queue && needs_leases(world))
@@ -847,4 +878,5 @@ void case_world_finish(struct case_world *world)
     json_decref(world->told);
     json_decref(world->events);
     json_decref(world->documents);
+    json_decref(world->objects);
 }

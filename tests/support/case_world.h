@@ -91,6 +91,7 @@ struct case_world {
     // Owned; what happened, in order. The texts of events and of reports.
     json_t *invocations, *checkpoints, *reports, *again, *returned, *told;
     json_t *events, *documents;
+    json_t *objects; // names of those in a bucket
 };
 
 /* A problem with the settings fails the test. */
