@@ -26,6 +26,8 @@ struct script {
     struct script *next;
     char *path;
     json_t *settings;
+    pthread_mutex_t lock;
+    // Guarded by it.
     json_t *ids; // from a record's name to its id, as they are seen
     unsigned used[64];
     unsigned running; // calls
@@ -55,6 +57,7 @@ static struct script *open_script(json_t *settings)
         return NULL;
     script->path = strdup(path);
     script->settings = json_incref(settings);
+    pthread_mutex_init(&script->lock, NULL);
     script->ids = json_object();
     script->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     script->next = scripts;
@@ -357,18 +360,18 @@ static int scripted_handle(void *instance, const struct pollard_batch *batch)
     const char *ends;
     json_t *result, *names;
 
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&script->lock);
     script->running++;
     names = names_of(script, batch);
     write_line(script, batch, names);
     result = take_result(script, names);
     report(script, result, names, batch);
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&script->lock);
     json_decref(names);
     take_time(result);
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&script->lock);
     script->running--;
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&script->lock);
     ends = text_of(result, "ends");
     return ends && strcmp(ends, "timeout") != 0;
 }
