@@ -1,7 +1,7 @@
 /*
  * fold: text compared without regard to case, as EventBridge does it: each
- * character of the pattern stands for its lower and its upper form, one to one
- * (so "ß" is not "SS").
+ * character of the pattern stands for its lower and its upper form, which may
+ * be several ("ß" is "SS" too, but not "ss").
  *
  * Threads: immutable once made.
  */

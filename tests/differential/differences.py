@@ -124,19 +124,6 @@ class HalfPair:
         return changed(value, each_char(lower_plane))
 
 
-class FullCaseMapping:
-    """The few letters whose other case is more than one letter: the matcher lets
-    "\u00df" match "SS" (String.toUpperCase), we map one to one (fold.h)."""
-
-    @staticmethod
-    def applies(pattern, event):
-        return any(len(char.upper()) > 1 or len(char.lower()) > 1 for text in operands(pattern, [FOLDS]) for char in text)
-
-    @staticmethod
-    def without(pattern, value):
-        return changed(value, each_char(lambda char: "q" if len(char.upper()) > 1 or len(char.lower()) > 1 else char))
-
-
 class Quote:
     """The matcher keeps texts with the quotes around them, and so a suffix that
     begins with a quote matches one character too early (JsonRuleCompiler)."""
@@ -269,7 +256,7 @@ class TwoArrays:
         return value if value is pattern else one_array_each(value)
 
 
-CAUSES = [EmptyName, IgnoreCaseBeyondBmp, HalfPair, FullCaseMapping, Quote, BeyondDouble, OtherFamily, BlockOfNumbers, TwoArrays]
+CAUSES = [EmptyName, IgnoreCaseBeyondBmp, HalfPair, Quote, BeyondDouble, OtherFamily, BlockOfNumbers, TwoArrays]
 
 
 class ListAgainstItself:

@@ -82,7 +82,7 @@ def name(rng):
 
 def text(rng):
     if rng.random() < 0.03:
-        return chr(rng.randrange(0xa0, 0x600))
+        return chr(rng.choice([rng.randrange(0xa0, 0x600), rng.randrange(0x1e00, 0x2000), rng.randrange(0xfb00, 0xfb18)]))
     return rng.choice(TEXTS)
 
 
