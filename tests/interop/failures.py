@@ -185,15 +185,18 @@ def story_signed(stage, kinesis):
     key = boto3(port, "user")
     destinations = {"bucket": ("arn:aws:s3:::failed-reports", ""), "topic": (topic, "")}
     wrong = run(stage, kinesis, port, destinations, {**key, "AWS_SECRET_ACCESS_KEY": "wrong"})
-    wait_until(lambda: len({e["destination"] for e in stage.log_events("pollard", "destination.refused") +
-                            stage.log_events("pollard", "destination.failed")}) == 2, 120, "the wrong secret is refused")
+
+    def refusals():
+        return stage.log_events("pollard", "destination.refused") + stage.log_events("pollard", "destination.failed")
+
+    wait_until(lambda: len({event["destination"] for event in refusals()}) == 2, 120, "the wrong secret is refused")
     assert not boto3(port, "objects", env=key)
     stop(wrong)
     os.remove(stage.path("pollard.log"))
     right = stage.start_pollard(stage.path("pollard.yaml"), env=key)
     wait_until(lambda: boto3(port, "objects", env=key), 120, "the object is there")
     assert stop(right) == 0
-    assert not stage.log_events("pollard", "destination.failed") + stage.log_events("pollard", "destination.refused")
+    assert not refusals()
 
 
 def story_down(stage, kinesis):
