@@ -302,7 +302,7 @@ def story_report(stage, port):
                            "approximateArrivalOfLastRecord", "batchSize", "streamArn"], batch
 
 
-# moto is slow: it gets less to do. It forgets a stream that was disabled.
+# moto is slow: it gets less to do. A stream that was disabled stays so there.
 STORIES = [("dynamodb anew ministack", story_anew, (ministack,), ())]
 for server, factor in ((ministack, 1), (moto, 3)):
     STORIES += [(f"dynamodb {name} {server.__name__}", story, (server,), arguments) for name, story, arguments in (
