@@ -1,6 +1,5 @@
 #include "case_world.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,17 +9,15 @@
 #include "base/mem.h"
 #include "case_answer.h"
 #include "case_leases.h"
+#include "case_message.h"
 #include "case_outcome.h"
 #include "case_settings.h"
-#include "destination/failure_report.h"
-#include "destination/object_name.h"
-#include "destination/on_failure.h"
+#include "case_told.h"
 #include "filter/filter.h"
 #include "handler/handler.h"
 #include "poller/pipeline.h"
 #include "poller/response.h"
 #include "poller/trigger_pipeline.h"
-#include "record/event.h"
 #include "record/sequence.h"
 #include "settings_file.h"
 #include "source/sqs_visibility.h"
@@ -34,102 +31,12 @@ static const char *text_of(const json_t *object, const char *key)
     return json_string_value(json_object_get(object, key));
 }
 
-static json_int_t number_of(const json_t *object, const char *key)
-{
-    return json_integer_value(json_object_get(object, key));
-}
-
 int64_t case_world_wall_ms(const struct case_world *world)
 {
     return world->now_ms - CASE_START_MS + CASE_WALL_MS;
 }
 
-// ---- Records ----
-
-static char *data_of(const json_t *spec, const char *name, size_t *size)
-{
-    const json_t *data = json_object_get(spec, "data");
-    size_t wanted = (size_t)number_of(spec, "size");
-    const char *text = json_is_string(data) ? json_string_value(data) : name;
-    char *made = data && !json_is_string(data)
-                     ? json_dumps(data, JSON_ENCODE_ANY | JSON_COMPACT)
-                     : mem_strdup(text);
-
-    *size = strlen(made);
-    if (wanted <= *size)
-        return made;
-    made = mem_realloc(made, wanted + 1, 1);
-    memset(made + *size, '.', wanted - *size);
-    made[wanted] = '\0';
-    *size = wanted;
-    return made;
-}
-
-/* Sequence numbers grow in length too: 8, 9, 10, 11 must not compare as text.
- */
-static char *id_of(const struct case_world *world, const char *name,
-                   size_t index)
-{
-    return world->is_queue ? mem_printf("m-%s", name)
-                           : mem_printf("%zu", index + 8);
-}
-
-static const char *key_of(const struct case_world *world, const json_t *spec,
-                          const char *name)
-{
-    const char *key = text_of(spec, "key");
-
-    if (key)
-        return key;
-    if (world->is_fifo)
-        return "g";
-    return world->is_queue ? "" : name;
-}
-
-static size_t shard_of(const struct case_world *world, const json_t *spec)
-{
-    const char *name = text_of(spec, "shard");
-
-    for (size_t i = 0; name && i < world->shard_count; i++)
-        if (!strcmp(world->shards[i].name, name))
-            return i;
-    assert_null(name);
-    return 0;
-}
-
-/* What the server says; DynamoDB in whole seconds. */
-static int64_t arrived_ms(const struct case_world *world, const json_t *spec)
-{
-    const json_t *arrives = json_object_get(spec, "arrives");
-    int64_t ms =
-        arrives ? CASE_ARRIVES_MS + json_integer_value(arrives)
-                : CASE_WALL_MS + number_of(spec, "at") - number_of(spec, "age");
-
-    if (world->shards[0].origin.kind == RECORD_DYNAMODB)
-        ms -= ms % 1000;
-    return ms;
-}
-
-static void add_message(struct case_world *world, const json_t *spec)
-{
-    struct case_message *message = &world->messages[world->count];
-    const char *name =
-        json_is_string(spec) ? json_string_value(spec) : text_of(spec, "name");
-
-    assert_non_null(name);
-    *message = (struct case_message){
-        .spec = spec,
-        .name = name,
-        .key = key_of(world, spec, name),
-        .id = id_of(world, name, world->count),
-        .shard = shard_of(world, spec),
-        .life = number_of(spec, "life") == 2 ? 2 : 1,
-        .comes_ms = CASE_START_MS + number_of(spec, "at"),
-        .arrived_at_ms = arrived_ms(world, spec),
-    };
-    message->data = data_of(spec, name, &message->data_size);
-    world->count++;
-}
+// ---- Messages ----
 
 struct case_message *case_world_find(const struct case_world *world,
                                      const char *name)
@@ -140,8 +47,8 @@ struct case_message *case_world_find(const struct case_world *world,
     return NULL;
 }
 
-static struct case_message *message_of(const struct case_world *world,
-                                       struct bytes id)
+struct case_message *case_world_message(const struct case_world *world,
+                                        struct bytes id)
 {
     for (size_t i = 0; i < world->count; i++)
         if (bytes_equal(id, bytes_of(world->messages[i].id)))
@@ -258,7 +165,8 @@ static void tell_again(struct case_world *world,
 static void carry_out(struct case_world *world,
                       const struct settlement *settlement)
 {
-    struct case_message *message = message_of(world, settlement->record->id);
+    struct case_message *message =
+        case_world_message(world, settlement->record->id);
 
     switch (settlement->verdict) {
     case SOURCE_DONE:
@@ -287,80 +195,7 @@ static bool settle(struct case_world *world, struct case_shard *shard)
     return any;
 }
 
-// ---- What is told ----
-
-static json_t *names_of(const struct case_world *world,
-                        const struct batch *batch)
-{
-    struct buffer text;
-    json_t *names;
-
-    buffer_init(&text, 1 << 20);
-    for (size_t i = 0; i < batch->count; i++)
-        buffer_printf(&text, "%s%s", i ? " " : "",
-                      message_of(world, batch->records[i]->id)->name);
-    names = json_string(buffer_text(&text));
-    buffer_finish(&text);
-    return names;
-}
-
-static json_t *receives_of(const struct batch *batch)
-{
-    json_t *receives = json_array();
-
-    for (size_t i = 0; i < batch->count; i++)
-        json_array_append_new(receives,
-                              json_integer(batch->records[i]->receive_count));
-    return receives;
-}
-
-static json_t *offset_of(int64_t wall)
-{
-    return json_integer(wall - CASE_ARRIVES_MS);
-}
-
-static void tell_window(const struct event_window *window, json_t *told)
-{
-    json_object_set_new(told, "window",
-                        json_pack("[o, o]", offset_of(window->start_ms),
-                                  offset_of(window->end_ms)));
-    json_object_set_new(
-        told, "state",
-        json_loadb(window->state.data, window->state.size, 0, NULL));
-    json_object_set_new(told, "final", json_boolean(window->is_final));
-    json_object_set_new(told, "early",
-                        json_boolean(window->is_terminated_early));
-}
-
-static void tell_event(struct case_world *world, const struct batch *batch)
-{
-    const struct record *const *records =
-        (const struct record *const *)batch->records;
-    struct buffer text;
-
-    buffer_init(&text, 2 * EVENT_LIMIT);
-    if (batch->window)
-        event_write_window(&text, records, batch->count, batch->window);
-    else
-        event_write(&text, records, batch->count);
-    assert_true(buffer_ok(&text));
-    assert_true(text.size <= EVENT_LIMIT || batch->count == 1);
-    json_array_append_new(world->events, json_stringn(text.data, text.size));
-    buffer_finish(&text);
-}
-
-static void tell_call(struct case_world *world, const struct batch *batch)
-{
-    json_t *told = json_pack(
-        "{s:o, s:o, s:I, s:i}", "records", names_of(world, batch), "receives",
-        receives_of(batch), "at", (json_int_t)(world->now_ms - CASE_START_MS),
-        "attempt", (int)batch->attempt);
-
-    if (batch->window)
-        tell_window(batch->window, told);
-    json_array_append_new(world->invocations, told);
-    tell_event(world, batch);
-}
+// ---- What comes out ----
 
 static bool tell_checkpoint(struct case_world *world, struct case_shard *shard)
 {
@@ -373,98 +208,18 @@ static bool tell_checkpoint(struct case_world *world, struct case_shard *shard)
         case_leases_checkpoint(world->leases, shard, &checkpoint);
     if (!checkpoint.sequence.size)
         return true;
-    name = message_of(world, checkpoint.sequence)->name;
+    name = case_world_message(world, checkpoint.sequence)->name;
     json_array_append_new(world->checkpoints, json_string(name));
     return true;
-}
-
-static enum failure_condition condition_of(const struct discard *discard)
-{
-    switch (discard->condition) {
-    case DISCARD_ATTEMPTS:
-        return FAILURE_RETRY_ATTEMPTS_EXHAUSTED;
-    case DISCARD_AGE:
-        return FAILURE_RECORD_AGE_EXCEEDED;
-    case DISCARD_FILTERED:
-        break;
-    }
-    return FAILURE_FILTERED;
-}
-
-#define UUID "316aa6d0-8154-4a5e-9af7-85d5f4a6bc81"
-
-/* What a bucket calls the report. */
-static void tell_object(struct case_world *world, const struct discard *discard)
-{
-    char mapping[UUID_SIZE];
-    struct buffer name;
-
-    object_uuid_of_trigger(world->settings->triggers[0].name, mapping);
-    buffer_init(&name, 1024);
-    object_name_report(&name, mapping,
-                       discard->batch->records[0]->origin->shard,
-                       discard->discarded_at_ms, UUID);
-    json_array_append_new(world->objects, json_string(buffer_text(&name)));
-    buffer_finish(&name);
-}
-
-static bool is_in_bucket(const struct case_world *world)
-{
-    const struct destination_config *config =
-        &world->settings->triggers[0].destination_config;
-
-    return world->has_destination &&
-           !strncmp(config->on_failure.destination, "arn:aws:s3:", 11);
-}
-
-/* The report, as a queue or a bucket would get it. */
-static void tell_document(struct case_world *world,
-                          const struct discard *discard)
-{
-    struct failure failure = {
-        .condition = condition_of(discard),
-        .invoke_count = discard->invoke_count,
-        .is_unhandled = discard->is_unhandled,
-        .failed_wall_ms = discard->discarded_at_ms,
-        .records = discard->batch->records,
-        .count = discard->batch->count,
-        .window = discard->batch->window,
-    };
-    struct buffer text;
-
-    if (world->is_queue)
-        return;
-    buffer_init(&text, FAILURE_REPORT_LIMIT);
-    failure_report_write(
-        &text,
-        &(struct failure_report){.failure = &failure,
-                                 .function = world->settings->triggers[0].name,
-                                 .request_id = UUID,
-                                 .has_payload = is_in_bucket(world)});
-    json_array_append_new(world->documents, json_stringn(text.data, text.size));
-    buffer_finish(&text);
-    if (is_in_bucket(world))
-        tell_object(world, discard);
 }
 
 static bool discard(struct case_world *world, struct case_shard *shard)
 {
     struct discard *discard = pipeline_next_discard(shard->pipeline);
-    const char *condition;
-    json_t *told;
 
     if (!discard)
         return false;
-    condition = failure_condition_name(condition_of(discard));
-    told = json_pack("{s:s, s:o, s:i, s:I}", "condition", condition, "records",
-                     names_of(world, discard->batch), "invoke_count",
-                     (int)discard->invoke_count, "at",
-                     (json_int_t)(world->now_ms - CASE_START_MS));
-    json_object_set_new(told, "error",
-                        discard->is_unhandled ? json_string("Unhandled")
-                                              : json_null());
-    json_array_append_new(world->reports, told);
-    tell_document(world, discard);
+    case_told_discard(world, discard);
     pipeline_discarded(shard->pipeline, discard, world->has_destination,
                        world->now_ms);
     return true;
@@ -480,7 +235,7 @@ static bool start(struct case_world *world, struct case_shard *shard)
     if (!batch)
         return false;
     assert_true(world->running_count < CASE_RUNNING);
-    tell_call(world, batch);
+    case_told_call(world, batch);
     call = &world->running[world->running_count++];
     *call = (struct case_call){
         .batch = batch, .shard = shard, .result = case_result_of(world, batch)};
@@ -809,7 +564,7 @@ void case_world_init(struct case_world *world, const json_t *spec)
     add_shards(world);
     world->messages =
         mem_calloc(json_array_size(records) + 1, sizeof(*world->messages));
-    json_array_foreach(records, i, record) add_message(world, record);
+    json_array_foreach(records, i, record) case_message_add(world, record);
     world->used =
         mem_calloc(json_array_size(json_object_get(spec, "handler")) + 1,
                    sizeof(*world->used));
@@ -862,10 +617,8 @@ void case_world_finish(struct case_world *world)
     case_world_close(world, &world->shards[0]);
     case_leases_destroy(world->leases);
     close_settings(world);
-    for (size_t i = 0; i < world->count; i++) {
-        free(world->messages[i].id);
-        free(world->messages[i].data);
-    }
+    for (size_t i = 0; i < world->count; i++)
+        case_message_finish(&world->messages[i]);
     free(world->messages);
     free(world->used);
     digest_destroy(world->digest);

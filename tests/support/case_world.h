@@ -109,6 +109,10 @@ void case_world_counts(const struct case_world *world,
 struct case_message *case_world_find(const struct case_world *world,
                                      const char *name);
 
+/* By its id; there must be one. */
+struct case_message *case_world_message(const struct case_world *world,
+                                        struct bytes id);
+
 /* The wall clock now. */
 int64_t case_world_wall_ms(const struct case_world *world);
 
