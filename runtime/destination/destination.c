@@ -161,6 +161,7 @@ static void hold_refused(struct destination *destination, struct parcel *parcel,
         outbox_halve(&destination->outbox, parcel, 1);
         return;
     }
+    destination->is_failing = true;
     say_refused(destination, parcel->emission, why, now_ms);
     outbox_failed(&destination->outbox, parcel, REFUSED_BASE_MS,
                   REFUSED_MAXIMUM_MS, now_ms);
@@ -197,6 +198,11 @@ static void send_parcels(struct destination *destination,
     destination->ops->write(destination, send, &request);
     send->protocol = request.protocol;
     aws_client_send(destination->client, &request);
+}
+
+bool destination_is_failing(const struct destination *destination)
+{
+    return !destination->is_prepared || destination->is_failing;
 }
 
 void destination_withdraw(struct destination *destination,
@@ -249,6 +255,7 @@ static void carry_out(struct destination *destination, struct parcel *parcel,
 {
     switch (verdict) {
     case VERDICT_ACCEPTED:
+        destination->is_failing = false;
         outbox_accepted(&destination->outbox, parcel);
         return;
     case VERDICT_REFUSED:
@@ -256,6 +263,7 @@ static void carry_out(struct destination *destination, struct parcel *parcel,
         return;
     case VERDICT_MISSING:
     case VERDICT_AGAIN:
+        destination->is_failing = true;
         say_failed(destination, why, now_ms);
         outbox_failed(&destination->outbox, parcel, BACKOFF_BASE_MS,
                       BACKOFF_MAXIMUM_MS, now_ms);

@@ -64,6 +64,10 @@ struct destination *destination_open(const struct destination_options *options,
 void destination_deliver(struct destination *destination,
                          struct delivery *delivery, int64_t now_ms);
 
+/* Is it down, or is what was sent last refused? Then nobody knows how long the
+ * rest will wait. */
+bool destination_is_failing(const struct destination *destination);
+
 /* Give a delivery up (a forced stop): it will not be reported. */
 void destination_withdraw(struct destination *destination,
                           struct delivery *delivery);

@@ -106,6 +106,7 @@ struct destination { // first member of every implementation
     // Poller thread only.
     struct outbox outbox;
     bool is_prepared;
+    bool is_failing;    // what it was sent last was not accepted
     struct send *sends; // owned; in flight
     size_t in_flight;
     struct random random;

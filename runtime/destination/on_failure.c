@@ -254,6 +254,11 @@ static void let_go(struct on_failure *on_failure, struct failure *failure)
     on_failure->pending--;
 }
 
+bool on_failure_is_failing(const struct on_failure *on_failure)
+{
+    return destination_is_failing(on_failure->destination);
+}
+
 void on_failure_withdraw(struct on_failure *on_failure, struct failure *failure)
 {
     destination_withdraw(on_failure->destination, &failure->shipment->delivery);

@@ -86,7 +86,10 @@ struct on_failure *on_failure_open(const struct on_failure_options *options,
 void on_failure_report(struct on_failure *on_failure, struct failure *failure,
                        int64_t now_ms);
 
-/* Give it up (a forced stop, a lost lease): it will not come back. It may
+/* Is the destination down, so that nobody knows how long reports will wait? */
+bool on_failure_is_failing(const struct on_failure *on_failure);
+
+/* Give it up (a stop, a lost lease): it will not come back. It may
  * still arrive: delivery is at least once. */
 void on_failure_withdraw(struct on_failure *on_failure,
                          struct failure *failure);

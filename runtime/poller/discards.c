@@ -180,6 +180,15 @@ void discards_hold(struct discards *discards, int64_t now_ms)
     take_all_accepted(discards, now_ms);
 }
 
+bool discards_are_stuck(const struct discards *discards)
+{
+    for (const struct report *report = discards->out; report;
+         report = report->next)
+        if (on_failure_is_failing(report->to))
+            return true;
+    return false;
+}
+
 void discards_withdraw(struct discards *discards)
 {
     struct pipeline *pipeline = discards->options.pipeline;

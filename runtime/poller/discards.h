@@ -6,7 +6,8 @@
  *
  * A worker that may no longer act for its shard (lease guard) reports nothing
  * new: the next owner will try those records again, and report them itself.
- * When it is told to stop then, it withdraws what is under way.
+ * When it is told to stop then, or while a destination is down, it withdraws
+ * what is under way: a report that comes later is as good.
  *
  * Threads: the poller's.
  */
@@ -39,6 +40,9 @@ void discards_round(struct discards *discards, int64_t now_ms);
 
 /* Take what was accepted only: it is not for us to report now. */
 void discards_hold(struct discards *discards, int64_t now_ms);
+
+/* Does one wait for a destination that is down? */
+bool discards_are_stuck(const struct discards *discards);
 
 /* Give all up: their records stay unhandled. */
 void discards_withdraw(struct discards *discards);

@@ -257,15 +257,20 @@ static void start_batches(struct loop *loop, int64_t now_ms)
 }
 
 /* What is given up is reported while we may act for the shard. A stop then lets
- * what is out come to its end; without the lease it is the next owner's. */
+ * what is out come to its end, unless its destination is down; without the
+ * lease it is the next owner's. */
 static void report_discards(struct loop *loop, int64_t now_ms)
 {
-    if (may_act(loop, now_ms))
-        discards_round(loop->discards, now_ms);
-    else if (loop->stopping)
+    if (!may_act(loop, now_ms)) {
+        if (loop->stopping)
+            discards_withdraw(loop->discards);
+        else
+            discards_hold(loop->discards, now_ms);
+        return;
+    }
+    discards_round(loop->discards, now_ms);
+    if (loop->stopping && discards_are_stuck(loop->discards))
         discards_withdraw(loop->discards);
-    else
-        discards_hold(loop->discards, now_ms);
 }
 
 static void move_source(struct loop *loop, int64_t now_ms)

@@ -12,6 +12,7 @@
  *     __wrap_handler_concurrency
  *     __wrap_filter_matches
  *     __wrap_on_failure_report
+ *     __wrap_on_failure_is_failing
  *     __wrap_on_failure_withdraw
  *     __wrap_on_failure_next
  *     __wrap_on_failure_poll
@@ -91,6 +92,7 @@ struct run {
     struct failure *reports[REPORTS], *accepted[REPORTS];
     size_t report_count, accepted_count;
     struct record *const *last_accepted; // its records
+    const bool *destination_is_down;     // the world's
 };
 
 struct world {
@@ -285,6 +287,11 @@ static bool take_out(struct failure **list, size_t *count, const void *failure)
             return true;
         }
     return false;
+}
+
+bool __wrap_on_failure_is_failing(const struct on_failure *on_failure)
+{
+    return *run_of(on_failure)->destination_is_down;
 }
 
 void __wrap_on_failure_withdraw(struct on_failure *on_failure,
@@ -739,6 +746,7 @@ static void start_run(struct world *world, struct run **slot,
     run->trigger = world->trigger;
     run->witness.trigger = &run->trigger;
     run->witness.has_destination = world->has_destination;
+    run->destination_is_down = &world->destination_is_down;
     run->witness.seed = random_next(&chance);
     witness_init(&run->witness, world->now_ms);
     fake_handler_init(&run->handler, WITNESS_LANES);

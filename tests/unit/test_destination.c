@@ -551,6 +551,31 @@ static void test_a_stream_takes_500_a_call(void **state)
     world_destroy(world);
 }
 
+static void test_it_fails_from_a_refusal_to_what_is_accepted_next(void **state)
+{
+    struct world *world = world_create(QUEUE_ARN);
+    struct delivery *delivery;
+
+    (void)state;
+    delivery = deliver(world, "one", "", NULL);
+    assert_true(destination_is_failing(world->destination)); // not found yet
+    destination_withdraw(world->destination, delivery);
+    free_emissions(delivery);
+    world_destroy(world);
+
+    world = world_with_queue(QUEUE_ARN);
+    deliver(world, "one", "", NULL);
+    assert_false(destination_is_failing(world->destination));
+    refuse(world, "SendMessageBatch", ERROR_TRANSIENT, "503");
+    assert_true(destination_is_failing(world->destination));
+    pass(world, 60000);
+    assert_true(destination_is_failing(world->destination));
+    accept_sends(world, "SendMessageBatch");
+    assert_false(destination_is_failing(world->destination));
+    assert_non_null(destination_next(world->destination));
+    world_destroy(world);
+}
+
 static void test_a_withdrawn_delivery_is_not_reported(void **state)
 {
     struct world *world = world_with_queue(QUEUE_ARN);
@@ -670,6 +695,7 @@ int main(void)
         cmocka_unit_test(test_a_delivery_goes_to_a_stream),
         cmocka_unit_test(test_an_answer_cut_short_accepts_nothing),
         cmocka_unit_test(test_a_stream_takes_500_a_call),
+        cmocka_unit_test(test_it_fails_from_a_refusal_to_what_is_accepted_next),
         cmocka_unit_test(test_a_withdrawn_delivery_is_not_reported),
         cmocka_unit_test(test_a_missing_queue_is_waited_for),
         cmocka_unit_test(test_denied_is_held_and_tried_again),
