@@ -159,13 +159,17 @@ class Windows(Reload):
     def add(self, count):
         self.kinesis.put_all("clicks", [("k", "1")] * count)
         self.sent += count
-        wait_until(lambda: self.stored() and self.stored()["state"]["count"] == count, 30, "they are counted")
+        wait_until(lambda: self.counted() == count, 30, "they are counted")
 
     def stored(self):
         with sqlite3.connect(f"file:{self.stage.path('state.db')}?mode=ro", uri=True) as store:
             row = store.execute("SELECT text FROM lease_window").fetchone()
         store.close()
         return json.loads(row[0]) if row and row[0] else None
+
+    def counted(self):
+        stored = self.stored()
+        return stored["state"]["count"] if stored else 0
 
     def far_from_a_windows_end(self):
         """The length of a window that all the test's records fall into."""
@@ -179,7 +183,7 @@ class Windows(Reload):
         self.reload(clicks=self.trigger(seconds, "batch_size: 2", "parallelization_factor: 10"))
         self.wait_event("window.resumed", trigger="clicks")
         self.kinesis.put_all("clicks", [("k", "1")] * 3)
-        wait_until(lambda: self.stored()["state"]["count"] == 8, 30, "it counts on")
+        wait_until(lambda: self.counted() == 8, 30, "it counts on")
         self.assertEqual((self.stored()["start"], self.stored()["end"]), (before["start"], before["end"]))
         self.assertEqual(self.windows.read(), [])
         self.stop()
@@ -200,7 +204,7 @@ class Windows(Reload):
     def test_of_another_length(self):
         self.ends_early(120)
         self.kinesis.put_all("clicks", [("k", "1")] * 2)
-        wait_until(lambda: self.stored() and self.stored()["state"]["count"] == 2, 30, "a new window counts anew")
+        wait_until(lambda: self.counted() == 2, 30, "a new window counts anew")
         self.assertEqual(self.stored()["end"] - self.stored()["start"], 120000)
         self.stop()
         self.assertEqual(len(self.windows.read()), 1)
