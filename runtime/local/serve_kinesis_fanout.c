@@ -360,13 +360,17 @@ static enum step begin(struct request *request, const struct subscription *as)
 enum step serve_kinesis_subscribe(struct request *request)
 {
     const struct kinesis_input *in = serve_kinesis_input(request);
-    struct stream *stream = serve_kinesis_stream(request);
+    struct stream *stream =
+        in->consumer_arn.size ? serve_kinesis_stream(request) : NULL;
     const struct consumer *consumer =
         stream ? find_consumer(request, stream) : NULL;
     struct shard *shard =
         consumer ? serve_kinesis_shard(request, stream, in->shard) : NULL;
     struct subscription subscription = {0};
 
+    if (!in->consumer_arn.size)
+        return request_fail(request, API_VALIDATION,
+                            "Missing ConsumerARN parameter.");
     if (!shard)
         return STEP_REPLY;
     subscription.stream = stream->id;

@@ -92,11 +92,25 @@ static void run_text(struct server *server, struct bytes target,
     request_destroy(request);
 }
 
+// A stream is read until it has nothing to say, and after a while again.
+static void read_stream(struct server *server, struct request *request)
+{
+    char bytes[1000];
+    ssize_t size = 0;
+
+    for (int i = 0; i < 3 && size >= 0; i++) {
+        while ((size = request_read(request, bytes, sizeof(bytes))) > 0)
+            ;
+        server_advance(server, 5000);
+    }
+}
+
 static void run_next(struct server *server, struct input *in)
 {
     struct request *request = create(server);
     unsigned protocol = take(in), choice = take(in);
     size_t body = take(in) | take(in) << 8, left;
+    enum step step;
 
     set_head(request, protocol, choice);
     left = (size_t)(in->end - in->at);
@@ -104,13 +118,25 @@ static void run_next(struct server *server, struct input *in)
         body = left;
     buffer_append(&request->body, in->at, body);
     in->at += body;
-    if (request_run(request) == STEP_PARK) {
+    step = request_run(request);
+    if (step == STEP_PARK) {
         server_advance(server, 20000);
-        (void)request_run(request);
+        step = request_run(request);
     }
+    if (step == STEP_STREAM)
+        read_stream(server, request);
     request_undo(request);
     request_destroy(request);
 }
+
+// What is made at the start is called the same each time.
+static int64_t fixed_ms(const struct clock *clock)
+{
+    (void)clock;
+    return INT64_C(1795369143000);
+}
+
+static const struct clock fixed_clock = {fixed_ms, fixed_ms};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -118,7 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         server_create(&(struct server_options){.region = "us-east-1",
                                                .account = "000000000000",
                                                .seed = 1,
-                                               .clock = clock_system()});
+                                               .clock = &fixed_clock});
     struct input in = {data, data + size};
 
     run_text(server, BYTES("AmazonSQS.CreateQueue"), "{\"QueueName\":\"q\"}");
@@ -127,6 +153,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
              "\"ContentBasedDeduplication\":\"true\"}}");
     run_text(server, BYTES("Kinesis_20131202.CreateStream"),
              "{\"StreamName\":\"s\",\"ShardCount\":2}");
+    run_text(server, BYTES("Kinesis_20131202.RegisterStreamConsumer"),
+             "{\"StreamARN\":\"arn:aws:kinesis:us-east-1:000000000000:stream/s"
+             "\",\"ConsumerName\":\"c\"}");
     for (int i = 0; i < REQUESTS && in.at < in.end; i++)
         run_next(server, &in);
     server_destroy(server);

@@ -189,6 +189,7 @@ class LocalFanout(unittest.TestCase):
     def test_refusals(self):
         consumer = self.register()
         self.assert_refused("ResourceNotFoundException", self.subscribe, consumer + "0")
+        self.assert_refused("ValidationException", self.subscribe, "")
         self.assert_refused("ValidationException", self.subscribe, consumer, Type="SOMEWHERE")
         self.assert_refused("InvalidArgumentException", self.subscribe, consumer, Type="AFTER_SEQUENCE_NUMBER",
                             SequenceNumber="12")

@@ -408,6 +408,30 @@ def resharding(s):
 
 
 @check
+def enhanced_fan_out(s):
+    stream = s.stream(1)
+    arn = s.kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
+    consumer = s.kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="pushed")["Consumer"]["ConsumerARN"]
+    s.kinesis.get_waiter("stream_exists").wait(StreamName=stream)
+    assert s.kinesis.list_stream_consumers(StreamARN=arn)["Consumers"][0]["ConsumerStatus"] == "ACTIVE"
+    shard = shards(s, stream)[0]
+    put = s.kinesis.put_record(StreamName=stream, Data=b"pushed", PartitionKey="k")["SequenceNumber"]
+    reply = s.kinesis.subscribe_to_shard(ConsumerARN=consumer, ShardId=shard,
+                                         StartingPosition={"Type": "TRIM_HORIZON"})
+    events = iter(reply["EventStream"])
+    event = next(events)["SubscribeToShardEvent"]
+    assert [(r["Data"], r["SequenceNumber"]) for r in event["Records"]] == [(b"pushed", put)], event
+    assert event["ContinuationSequenceNumber"] == put and event["MillisBehindLatest"] == 0
+    refused = code_of(s.kinesis.subscribe_to_shard, ConsumerARN=consumer, ShardId=shard,
+                      StartingPosition={"Type": "LATEST"})
+    assert refused == "ResourceInUseException", refused
+    s.kinesis.split_shard(StreamName=stream, ShardToSplit=shard, NewStartingHashKey=str(2 ** 127))
+    event = next(events)["SubscribeToShardEvent"]
+    assert [c["ParentShards"] for c in event["ChildShards"]] == [[shard], [shard]], event
+    assert next(events, None) is None
+
+
+@check
 def listing_shards_in_pages(s):
     stream = s.stream(5)
     seen, which = [], {"StreamName": stream}
