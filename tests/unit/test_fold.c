@@ -30,7 +30,11 @@ static struct fold_case {
     {"no case beyond letters", "\xf0\x9f\x90\xb9", "\xf0\x9f\x90\xb9", true,
      true, true},
     {"half of a character", A_UML, "\xc3", false, false, false},
-    {"one to one: no SS", SHARP_S, "SS", false, false, false},
+    {"a letter whose capital form is two", SHARP_S, "SS", true, true, true},
+    {"that, within", "stra" SHARP_S "e", "STRASSEN", false, true, false},
+    {"but not two small ones", SHARP_S, "ss", false, false, false},
+    {"nor two for the one", "ss", SHARP_S, false, false, false},
+    {"half of the two", SHARP_S, "S", false, false, false},
     {"forms of one letter are two texts", A_UML, "a\xcc\x88", false, false,
      false},
     // Its small form is one byte, its own are three.
