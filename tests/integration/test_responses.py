@@ -145,6 +145,31 @@ class Responses(WholePollard):
         self.stop()
         self.log_is_json()
 
+    def test_of_tumbling_windows(self):
+        """They must leave a state, which is an object."""
+        bad = {
+            "none": (b"{}", "must respond with a state, and did not"),
+            "nothing": (b"", "must respond with a state, and did not"),
+            "null": (b'{"state": null}', "must respond with a state, and did not"),
+            "list": (b'{"state": [1]}', "state is a list, not an object"),
+            "text": (b'{"state": "{}"}', "state is a string, not an object"),
+            "twice": (b'{"state": {}, "state": {}}', "state is there twice"),
+            "deep": (b'{"state": ' + b'{"x": ' * 10000 + b"1" + b"}" * 10001, "the response is not JSON"),
+            "large": (b'{"state": {"x": "' + b"x" * LIMIT + b'"}}', "the response is over 6 MiB"),
+        }
+        names = {f"w-{name}": case for name, case in bad.items()}
+        self.start(**{name: [*self.stream(name, data), "tumbling_window_in_seconds: 900"]
+                      for name, (data, _) in names.items()})
+        for name, (_, words) in names.items():
+            with self.subTest(name):
+                self.assert_told(name, words)
+                self.assertEqual(self.counters(name)["done"], 0)
+                self.respond(name, b'{"state": {"x": 1}}')
+        for name in names:
+            wait_until(lambda: self.counters(name)["done"] == 3, 60, f"{name} is done once mended")
+        self.stop()
+        self.log_is_json()
+
     def test_one_id_a_hundred_thousand_times(self):
         """It is in the batch: a record that failed, however often it is said."""
         keys = self.stream("clicks", b"{}")
