@@ -21,7 +21,7 @@ aws: {{region: us-east-1, endpoint_url: "http://127.0.0.1:{port}"}}
 store: {{sqlite: {{path: {folder}/state.db}}, checkpoint_interval: 50ms}}
 triggers:
   clicks:
-    source: {{kinesis: {{stream: clicks}}}}
+    source: {{kinesis: {{stream: clicks{consumer}}}}}
     starting_position: TRIM_HORIZON
     deaggregate: auto
     handler: {{library: {handler}, isolation: thread, settings: {{path: {folder}/ledger, {settings}}}}}
@@ -42,9 +42,9 @@ class Aggregated(unittest.TestCase):
     def failure(self):
         return None if self._outcome.success else AssertionError
 
-    def run_pollard(self, *more, settings="delay_ms: 0", name="pollard"):
+    def run_pollard(self, *more, settings="delay_ms: 0", name="pollard", consumer=""):
         text = CONFIG.format(port=self.port, folder=self.stage.folder, handler=self.stage.handler(),
-                             settings=settings, more="\n    ".join(more))
+                             settings=settings, consumer=consumer, more="\n    ".join(more))
         return self.stage.start_pollard(self.stage.write("pollard.yaml", text), name)
 
     def put(self, data, key="outer"):
@@ -105,16 +105,22 @@ class Aggregated(unittest.TestCase):
         self.assertEqual(self.checkpoint(), (third, 0))
 
     def test_a_clean_restart_inside_repeats_nothing(self):
+        self.stop_inside_and_go_on("")
+
+    def test_nor_by_enhanced_fan_out(self):
+        self.stop_inside_and_go_on(", consumer: pushed, register_consumer: true")
+
+    def stop_inside_and_go_on(self, consumer):
         sequences = [self.put_parts(40), self.put_parts(40)]
         for sequence in sequences:
-            pollard = self.run_pollard("batch_size: 3", settings="delay_ms: 200")
+            pollard = self.run_pollard("batch_size: 3", settings="delay_ms: 200", consumer=consumer)
             self.wait_inside(sequence)
             self.assertEqual(stop(pollard), 0)
             sub = self.checkpoint()
             self.assertEqual(sub[0], sequence)
             self.assertGreater(sub[1], 0)
             self.assertLess(len(self.data()), self.sent)
-        pollard = self.run_pollard("batch_size: 7")
+        pollard = self.run_pollard("batch_size: 7", consumer=consumer)
         self.wait_handled()
         self.put_parts(10)
         self.wait_handled()
@@ -217,7 +223,7 @@ class Aggregated(unittest.TestCase):
     def test_off_leaves_them_whole(self):
         self.put(aggregate([("k", "click-x")]))
         text = CONFIG.format(port=self.port, folder=self.stage.folder, handler=self.stage.handler(),
-                             settings="delay_ms: 0", more="").replace("deaggregate: auto", "deaggregate: off")
+                             settings="delay_ms: 0", consumer="", more="").replace("deaggregate: auto", "deaggregate: off")
         pollard = self.stage.start_pollard(self.stage.write("pollard.yaml", text))
         wait_until(lambda: b"\touter\t\xf3\x89\x9a\xc2" in self.raw(), 20, "it came as it is")
         self.assertEqual(stop(pollard), 0)
