@@ -247,6 +247,7 @@ static struct chunk *make_chunk(const struct record *record,
     struct buffer body = {.data = mem_realloc(NULL, size, 1), // it stays put
                           .capacity = size,
                           .limit = size};
+    struct chunk *chunk;
 
     put_keys(&body, aggregate);
     for (size_t i = 0; i < count; i++) {
@@ -255,7 +256,9 @@ static struct chunk *make_chunk(const struct record *record,
         records[i].event_size =
             (uint32_t)(origin_size + event_own_size(&records[i]));
     }
-    return chunk_adopt(&body, records, count);
+    chunk = chunk_adopt(&body, records, count);
+    chunk->capacity = count;
+    return chunk;
 }
 
 struct chunk *kpl_open(struct kpl *kpl, const struct record *record,

@@ -127,6 +127,7 @@ static void test_a_part_is_the_record_but_for_data_key_and_place(void **state)
     aggregate_make(&data, 12);
     chunk = open_data(&data, 0);
     assert_int_equal(chunk->live, 12);
+    assert_true(chunk_footprint(chunk) >= 12 * sizeof(struct record) + 12 * 6);
     for (uint32_t i = 0; i < 12; i++) {
         const struct record *part = &chunk->records[i];
         char text[80];
