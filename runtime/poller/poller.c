@@ -125,6 +125,8 @@ static struct source *open_queue(const struct poller *poller)
         .maximum_receives = trigger->provisioned_poller_config.maximum_pollers,
         .visibility_timeout_ms = trigger->visibility_timeout_ms,
         .needed_visibility_ms = trigger_needed_visibility_ms(trigger),
+        .batch_ms =
+            trigger->visibility_heartbeat ? 0 : trigger->handler.timeout_ms,
         .wait_ms = trigger->wait_time_seconds * 1000,
         .seed = poller->seed ^ 1,
     });

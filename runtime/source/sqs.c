@@ -56,6 +56,7 @@ struct sqs {
     struct record_list ready; // received, not handed out
     size_t out;               // handed out, not settled
     uint64_t received;
+    bool is_looked_at; // its visibility timeout, once it is known
     bool is_stopped;
     bool is_over_limit;     // too many in flight: settle before receiving more
     int64_t receive_at_ms;  // no receive before; 0: now
@@ -205,8 +206,25 @@ static void send_receive(struct sqs *sqs, size_t most, int64_t now_ms)
     aws_client_send(sqs->client, &request);
 }
 
+// Once: whoever set the queue up wants to know.
+static void look_at_visibility(struct sqs *sqs, int64_t own_s)
+{
+    if (!sqs->is_looked_at && sqs_visibility_is_short(&sqs->visibility, own_s))
+        log_warn(
+            &sqs->log, "sqs.visibility_short",
+            LOG_INT("visibility_s", sqs_visibility_s(&sqs->visibility, own_s)),
+            LOG_INT("timeout_s", sqs->visibility.batch_s),
+            LOG_STR("error",
+                    "messages come back while their batch may still run; "
+                    "Lambda refuses such a queue. Set visibility_timeout "
+                    "or visibility_heartbeat, or the queue's own to six "
+                    "times the handler's timeout"));
+    sqs->is_looked_at = true;
+}
+
 static void sqs_poll(struct source *source, size_t room, int64_t now_ms)
 {
+    const struct sqs_queue_facts *facts;
     struct sqs *sqs = sqs_of(source);
     size_t left = room > sqs->ready.count ? room - sqs->ready.count : 0;
     size_t most;
@@ -219,7 +237,9 @@ static void sqs_poll(struct source *source, size_t room, int64_t now_ms)
     if (!can_receive(sqs))
         return;
     sqs->is_over_limit = false;
-    name_origin(sqs, sqs_queue_facts(sqs->queue)->arn);
+    facts = sqs_queue_facts(sqs->queue);
+    name_origin(sqs, facts->arn);
+    look_at_visibility(sqs, facts->visibility_s);
     while ((most = receive_plan_ask(&sqs->plan, left, now_ms)))
         send_receive(sqs, most, now_ms);
 }
@@ -526,7 +546,8 @@ struct source *sqs_open(const struct sqs_options *options)
         .configured_s = options->visibility_timeout_ms < 0
                             ? -1
                             : options->visibility_timeout_ms / 1000,
-        .needed_s = (options->needed_visibility_ms + 999) / 1000};
+        .needed_s = (options->needed_visibility_ms + 999) / 1000,
+        .batch_s = (options->batch_ms + 999) / 1000};
     sqs->wait_ms = options->wait_ms;
     sqs->name = mem_strdup(options->queue_url ? name_of_url(options->queue_url)
                                               : options->queue);

@@ -35,6 +35,8 @@ struct sqs_options {
     int64_t visibility_timeout_ms;              // -1: the queue's own
     int64_t needed_visibility_ms; // window and handler's timeout; a shorter one
                                   // is made longer on receive. 0: no window
+    int64_t batch_ms;             // handler's timeout; a queue that hides its
+                                  // messages for less is told of. 0: none is
     int64_t wait_ms;              // long poll, 0 to 20 s
     uint64_t seed;
 };

@@ -35,6 +35,12 @@ int64_t sqs_visibility_s(const struct sqs_visibility *visibility, int64_t own_s)
     return asked_s >= 0 ? asked_s : without_window_s(visibility, own_s);
 }
 
+bool sqs_visibility_is_short(const struct sqs_visibility *visibility,
+                             int64_t own_s)
+{
+    return sqs_visibility_s(visibility, own_s) < visibility->batch_s;
+}
+
 int64_t sqs_visibility_delay_s(const struct record *record, int64_t delay_ms,
                                int64_t now_ms)
 {

@@ -8,6 +8,7 @@
 #ifndef POLLARD_SQS_VISIBILITY_H
 #define POLLARD_SQS_VISIBILITY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct record;
@@ -17,6 +18,7 @@ struct record;
 struct sqs_visibility {
     int64_t configured_s; // -1: the queue's own
     int64_t needed_s;     // batching window and handler's timeout; 0: no window
+    int64_t batch_s;      // handler's timeout; 0: a heartbeat bridges it
 };
 
 /* What a receive asks for, where the queue's own is own_s (-1: not known). A
@@ -28,6 +30,11 @@ int64_t sqs_visibility_asked_s(const struct sqs_visibility *visibility,
 /* For how long a received message is hidden. */
 int64_t sqs_visibility_s(const struct sqs_visibility *visibility,
                          int64_t own_s);
+
+/* Messages come back while their batch may still run. Lambda refuses such a
+ * queue when the mapping is made (lambda-esm.md section 1.3). */
+bool sqs_visibility_is_short(const struct sqs_visibility *visibility,
+                             int64_t own_s);
 
 /* A delay as SQS takes it: whole seconds, none past the 12 hours. */
 int64_t sqs_visibility_delay_s(const struct record *record, int64_t delay_ms,

@@ -157,6 +157,18 @@ class MistakesWithServers(Worker):
         self.wait_handled("later", ["at last"], 60)
         self.assertEqual(stop(pollard), 0)
 
+    def test_queue_that_hides_its_messages_for_too_short(self):
+        """Its handler may take 3 s. Said once, however often it is polled."""
+        self.local()
+        url = self.sqs.create_queue("short", VisibilityTimeout=1)
+        pollard = self.stage.start_pollard(self.config(self.head() + self.queue("short")))
+        for body in ("a", "b"):
+            self.sqs.send_all(url, [body])
+            self.wait_handled("short", [body])
+        self.assertEqual(stop(pollard), 0)
+        (event,) = self.events("sqs.visibility_short")
+        self.assertEqual((event["trigger"], event["visibility_s"], event["timeout_s"]), ("short", 1, 3))
+
     def test_online_validation_names_what_is_missing(self):
         self.local()
         url = self.sqs.create_queue("short", VisibilityTimeout=1)

@@ -31,6 +31,28 @@ static void test_visibility(void **state)
     assert_int_equal(sqs_visibility_s(&visibility, c->own_s), c->hidden_s);
 }
 
+static struct short_case {
+    const char *name;
+    struct sqs_visibility visibility;
+    int64_t own_s;
+    bool is_short;
+} short_cases[] = {
+    {"as long as the timeout", {-1, 0, 30}, 30, false},
+    {"a second less", {-1, 0, 31}, 30, true},
+    {"a heartbeat", {-1, 0, 0}, 1, false},
+    {"the queue does not tell: SQS's default", {-1, 0, 31}, -1, true},
+    {"what is configured counts", {60, 0, 60}, 30, false},
+    {"with a window it is asked for", {-1, 35, 31}, 30, false},
+};
+
+static void test_short(void **state)
+{
+    const struct short_case *c = *state;
+
+    assert_int_equal(sqs_visibility_is_short(&c->visibility, c->own_s),
+                     c->is_short);
+}
+
 static struct delay_case {
     const char *name;
     int64_t delay_ms, age_ms;
@@ -59,5 +81,6 @@ static void test_delay(void **state)
 int main(void)
 {
     return run_table("visibility", cases, test_visibility) |
+           run_table("short", short_cases, test_short) |
            run_table("delay", delays, test_delay);
 }
