@@ -1,5 +1,6 @@
 #include "supervisor/metrics.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -191,49 +192,56 @@ void metrics_write(const struct metrics_options *options, struct buffer *text)
 }
 
 static int64_t number_of(const struct metric *metric,
+                         const struct metrics_options *options,
                          const struct poller_stats *stats)
 {
     const void *at = value_at(metric, stats);
+    int64_t ms;
 
     switch (metric->value) {
     case METRIC_COUNT:
         return (int64_t) * (const uint64_t *)at;
     case METRIC_SECONDS:
-    case METRIC_WALL_TIME:
         return *(const int64_t *)at;
     case METRIC_FLAG:
         return *(const bool *)at;
+    case METRIC_WALL_TIME:
+        ms = *(const int64_t *)at;
+        return ms ? (options->wall_ms - (options->now_ms - ms)) / 1000 : 0;
     }
     return 0;
 }
 
-// The sum over the rows of one AWS name.
-static struct log_field *add_aws(struct log_field *field,
-                                 const struct metric *metric,
-                                 const struct metrics_trigger *trigger)
+// Under its AWS name, else under its own. Rows of one name are summed.
+static struct log_field *add_number(struct log_field *field,
+                                    const struct metric *metric, int64_t number)
 {
     if (!is_first_of_name(metric)) {
-        field[-1].number += number_of(metric, &trigger->stats);
+        field[-1].number += number;
         return field;
     }
-    *field = LOG_INT(metric->aws_name, number_of(metric, &trigger->stats));
+    *field =
+        LOG_INT(metric->aws_name ? metric->aws_name : metric->name, number);
     return field + 1;
 }
 
-void metrics_log(const struct metrics_trigger *trigger, const struct log *log)
+static void log_trigger(const struct metrics_options *options,
+                        const struct metrics_trigger *trigger,
+                        const struct log *log)
 {
     struct log_field fields[METRICS_FIELDS_MOST] = {0}, *field = fields;
 
     *field++ = LOG_STR("trigger", trigger->name);
     for (const struct metric *metric = metrics; metric->name; metric++)
-        if (metric->aws_name && has(metric, trigger))
-            field = add_aws(field, metric, trigger);
-    *field++ = LOG_INT("done", trigger->stats.records_done);
-    *field++ = LOG_INT("failed", trigger->stats.records_failed);
-    *field++ = LOG_INT("returned", trigger->stats.records_returned);
-    *field++ = LOG_INT("batches", trigger->stats.batches_started);
-    *field++ =
-        LOG_INT("invalid_responses", trigger->stats.counts.invalid_responses);
-    *field++ = LOG_INT("inside", trigger->stats.records_inside);
+        if (has(metric, trigger))
+            field = add_number(field, metric,
+                               number_of(metric, options, &trigger->stats));
+    assert(field < fields + METRICS_FIELDS_MOST); // the last one ends the list
     log_write(log, LOG_LEVEL_INFO, "trigger.counters", fields);
+}
+
+void metrics_log(const struct metrics_options *options, const struct log *log)
+{
+    for (size_t i = 0; i < options->count; i++)
+        log_trigger(options, &options->triggers[i], log);
 }

@@ -54,7 +54,8 @@ struct metrics_options {
 /* Text exposition format 0.0.4. */
 void metrics_write(const struct metrics_options *options, struct buffer *text);
 
-/* One line: the trigger's counts by their AWS names, then pollard's own. */
-void metrics_log(const struct metrics_trigger *trigger, const struct log *log);
+/* A line for each trigger, "trigger.counters": all there is of it, by its AWS
+ * name where there is one, labels summed up. */
+void metrics_log(const struct metrics_options *options, const struct log *log);
 
 #endif

@@ -225,6 +225,9 @@ static int wait_for_event(struct supervisor *supervisor, int64_t deadline_ms)
 
 static void log_counters(const struct supervisor *supervisor)
 {
+    int64_t now_ms = clock_now_ms(supervisor->clock);
+    int64_t wall_ms = clock_wall_ms(supervisor->clock);
+
     for (size_t i = 0; i < supervisor->trigger_count; i++) {
         const struct trigger *trigger = supervisor->triggers[i];
         struct metrics_trigger figures = {
@@ -234,7 +237,11 @@ static void log_counters(const struct supervisor *supervisor)
 
         trigger_read_stats(trigger, &figures.stats);
         if (log_enabled(&supervisor->log, LOG_LEVEL_INFO))
-            metrics_log(&figures, &supervisor->log);
+            metrics_log(&(struct metrics_options){.triggers = &figures,
+                                                  .count = 1,
+                                                  .now_ms = now_ms,
+                                                  .wall_ms = wall_ms},
+                        &supervisor->log);
     }
 }
 

@@ -96,14 +96,14 @@ class Destinations(WholePollard):
         self.assertEqual(event["shard"], "shardId-000000000000")
         self.assertNotIn("behind", self.ledger.data("clicks"))
         counters = self.counters("clicks")
-        self.assertEqual((counters["done"], counters["OnFailureDestinationDeliveredEventCount"],
+        self.assertEqual((counters["pollard_records_done_total"], counters["OnFailureDestinationDeliveredEventCount"],
                           counters["DroppedEventCount"]), (1, 0, 0))
 
     def goes_on(self, reports, count=1):
         """The reports are those of `count` poisons, and what is behind them is
         handled, all of it once."""
         self.wait_handled("clicks", ["behind"])
-        wait_until(lambda: self.counters("clicks")["done"] == count + 2, 30, "all is done")
+        wait_until(lambda: self.counters("clicks")["pollard_records_done_total"] == count + 2, 30, "all is done")
         counters = self.counters("clicks")
         self.assertEqual((counters["OnFailureDestinationDeliveredEventCount"], counters["DroppedEventCount"]),
                          (count, 0))
@@ -368,7 +368,7 @@ class Queues(Destinations):
         self.assertNotIn("behind", self.ledger.data("clicks"))
         url = self.sqs.create_queue("dead")
         self.wait_handled("clicks", ["behind"])
-        wait_until(lambda: self.counters("clicks")["done"] == 4, 30, "all is done")
+        wait_until(lambda: self.counters("clicks")["pollard_records_done_total"] == 4, 30, "all is done")
         self.stop()
         self.assertEqual(len(self.received(url)), 1)
 

@@ -39,7 +39,7 @@ class Examples(WholePollard):
         self.kinesis.create_stream("payments", 1)
         path = self.run_example("failures.yaml")
         self.kinesis.put_all("payments", [("k", text) for text in ('{"id": 1}', '{"id": 2}', "broken", '{"id": 4}')])
-        wait_until(lambda: self.counters("payments")["done"] == 4, 60, "all are done with")
+        wait_until(lambda: self.counters("payments")["pollard_records_done_total"] == 4, 60, "all are done with")
         self.assertEqual(self.counters("payments")["OnFailureDestinationDeliveredEventCount"], 1)
         self.stop()
         listed = self.command("failed", "list", "-c", path, "payments").stdout

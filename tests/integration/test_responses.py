@@ -106,7 +106,7 @@ class Responses(WholePollard):
     def assert_told(self, name, words):
         event = self.wait_event("handler.failed", trigger=name, what="response")
         self.assertIn(words, event["reason"])
-        wait_until(lambda: self.counters(name)["invalid_responses"] > 0, 30, "it is counted")
+        wait_until(lambda: self.counters(name)["pollard_responses_invalid_total"] > 0, 30, "it is counted")
 
     def test_of_queues(self):
         urls, triggers = {}, {}
@@ -118,7 +118,7 @@ class Responses(WholePollard):
                 self.assert_told(f"q-{name}", words)
         for name in GOOD:
             wait_until(lambda: sum(self.sqs.counts(urls[name])) == 0, 30, f"{name} is done")
-            self.assertEqual(self.counters(f"q-{name}")["invalid_responses"], 0, name)
+            self.assertEqual(self.counters(f"q-{name}")["pollard_responses_invalid_total"], 0, name)
         for name in BAD:  # nothing was deleted
             self.assertEqual(sum(self.sqs.counts(urls[name])), 1, name)
             os.remove(self.response_of(f"q-{name}"))
@@ -134,14 +134,14 @@ class Responses(WholePollard):
             with self.subTest(name):
                 self.assert_told(name, words)
         name = "s-text"  # it is retried all the time, and spoken of now and then
-        wait_until(lambda: self.counters(name)["invalid_responses"] >= 30, 60, "it is retried")
+        wait_until(lambda: self.counters(name)["pollard_responses_invalid_total"] >= 30, 60, "it is retried")
         told = len(self.events("handler.failed", trigger=name))
-        self.assertLess(told, self.counters(name)["invalid_responses"] / 4)
+        self.assertLess(told, self.counters(name)["pollard_responses_invalid_total"] / 4)
         for name in names:
-            self.assertEqual(self.counters(name)["done"], 0, name)
+            self.assertEqual(self.counters(name)["pollard_records_done_total"], 0, name)
             os.remove(self.response_of(name))
         for name in names:
-            wait_until(lambda: self.counters(name)["done"] == 3, 60, f"{name} is done once mended")
+            wait_until(lambda: self.counters(name)["pollard_records_done_total"] == 3, 60, f"{name} is done once mended")
         self.stop()
         self.log_is_json()
 
@@ -163,10 +163,10 @@ class Responses(WholePollard):
         for name, (_, words) in names.items():
             with self.subTest(name):
                 self.assert_told(name, words)
-                self.assertEqual(self.counters(name)["done"], 0)
+                self.assertEqual(self.counters(name)["pollard_records_done_total"], 0)
                 self.respond(name, b'{"state": {"x": 1}}')
         for name in names:
-            wait_until(lambda: self.counters(name)["done"] == 3, 60, f"{name} is done once mended")
+            wait_until(lambda: self.counters(name)["pollard_records_done_total"] == 3, 60, f"{name} is done once mended")
         self.stop()
         self.log_is_json()
 
@@ -182,10 +182,10 @@ class Responses(WholePollard):
         self.start(clicks=keys)
         event = self.wait_event("handler.failed", trigger="clicks", what="records")
         self.assertEqual((event["records"], event["failed"]), (3, 1))
-        wait_until(lambda: self.counters("clicks")["done"] == 1, 30, "what is before it is done")
-        self.assertEqual(self.counters("clicks")["invalid_responses"], 0)
+        wait_until(lambda: self.counters("clicks")["pollard_records_done_total"] == 1, 30, "what is before it is done")
+        self.assertEqual(self.counters("clicks")["pollard_responses_invalid_total"], 0)
         os.remove(self.response_of("clicks"))
-        wait_until(lambda: self.counters("clicks")["done"] == 3, 30, "all is done")
+        wait_until(lambda: self.counters("clicks")["pollard_records_done_total"] == 3, 30, "all is done")
         self.assertEqual(self.ledger.data("clicks").count("click-clicks-0"), 1)
         self.stop()
 

@@ -125,14 +125,18 @@ static void log_one(const struct metrics_trigger *trigger, char text[2048])
     struct log log = {.sink = &sink};
     ssize_t size;
 
-    metrics_log(trigger, &log);
+    metrics_log(&(struct metrics_options){.triggers = trigger,
+                                          .count = 1,
+                                          .now_ms = 2500,
+                                          .wall_ms = 1700000000000},
+                &log);
     size = pread(sink.fd, text, 2047, 0);
     assert_true(size > 0);
     text[size] = '\0';
     (void)close(sink.fd);
 }
 
-static void test_logs_by_the_names_of_aws(void **state)
+static void test_logs_by_the_names_of_aws_or_else_its_own(void **state)
 {
     char text[2048];
 
@@ -141,7 +145,11 @@ static void test_logs_by_the_names_of_aws(void **state)
     assert_contains(text, "trigger.counters trigger=orders PolledEventCount=20 "
                           "FilteredOutEventCount=2 InvokedEventCount=21 "
                           "FailedInvokeEventCount=10 DeletedEventCount=8 "
-                          "IteratorAge=1234 done=9");
+                          "IteratorAge=1234 "
+                          "pollard_records_done_total=9 ");
+    assert_contains(text, " pollard_inflight_records=3 "
+                          "pollard_source_missing=1 "
+                          "pollard_last_progress_timestamp_seconds=1699999998");
     log_one(&clicks, text);
     assert_contains(text, "FailedInvokeEventCount=0 DroppedEventCount=11 "
                           "OnFailureDestinationDeliveredEventCount=7 "
@@ -212,7 +220,7 @@ int main(void)
         cmocka_unit_test(test_writes_labels),
         cmocka_unit_test(test_each_source_has_its_own),
         cmocka_unit_test(test_families_are_well_formed),
-        cmocka_unit_test(test_logs_by_the_names_of_aws),
+        cmocka_unit_test(test_logs_by_the_names_of_aws_or_else_its_own),
         cmocka_unit_test(test_the_page_has_the_table),
     };
 
