@@ -398,14 +398,15 @@ static void complain_of_unknown(struct apply *apply,
 {
     const struct field *nearest =
         schema_name_nearest(apply->map->fields, member->key);
+    AUTO_FREE char *below = schema_name_below(apply->map->fields, member->key);
+    const char *meant = below ? below : nearest ? nearest->name : NULL;
     struct buffer allowed;
 
     buffer_init(&allowed, TEXT_LIMIT);
     schema_name_list(apply->map->fields, &allowed);
     complain(apply, member->key_line, member->key_column, member->key,
-             "unknown key; %s %s%s", nearest ? "did you mean" : "allowed here:",
-             nearest ? nearest->name : buffer_text(&allowed),
-             nearest ? "?" : "");
+             "unknown key; %s %s%s", meant ? "did you mean" : "allowed here:",
+             meant ? meant : buffer_text(&allowed), meant ? "?" : "");
     apply->has_unknown = true;
     buffer_finish(&allowed);
 }
@@ -457,6 +458,21 @@ static void check_one_of(struct apply *apply, size_t rows)
     buffer_finish(&allowed);
 }
 
+static bool complain_of_no_map(struct apply *apply,
+                               const struct yaml_node *node)
+{
+    struct buffer allowed;
+
+    buffer_init(&allowed, TEXT_LIMIT);
+    schema_name_list(apply->map->fields, &allowed);
+    complain(apply, node->line, node->column, NULL,
+             "%s, not a mapping; allowed here: %s",
+             node->type == YAML_LIST ? "a list" : "a single value",
+             buffer_text(&allowed));
+    buffer_finish(&allowed);
+    return false;
+}
+
 static bool apply_map(struct apply *apply)
 {
     const struct yaml_node *node = apply->map->node;
@@ -464,9 +480,7 @@ static bool apply_map(struct apply *apply)
 
     apply->ok = true;
     if (node && node->type != YAML_MAP && !yaml_is_null(node))
-        return complain(apply, node->line, node->column, NULL,
-                        "%s, not a mapping",
-                        node->type == YAML_LIST ? "a list" : "a single value");
+        return complain_of_no_map(apply, node);
     while (apply->map->fields[rows].name)
         rows++;
     apply->members = mem_calloc(rows, sizeof(*apply->members));

@@ -70,6 +70,24 @@ const struct field *schema_name_nearest(const struct field *fields,
     return nearest;
 }
 
+char *schema_name_below(const struct field *fields, const char *key)
+{
+    for (const struct field *field = fields; field->name; field++) {
+        if (field->type != FIELD_TYPE_SECTION &&
+            field->type != FIELD_TYPE_NAME_OR_SECTION)
+            continue;
+        for (const struct field *row = field->fields; row->name; row++)
+            if (row->type != FIELD_TYPE_PLANNED && schema_name_is(row, key))
+                return mem_printf("%s.%s", field->name, row->name);
+
+        AUTO_FREE char *deeper = schema_name_below(field->fields, key);
+
+        if (deeper)
+            return mem_printf("%s.%s", field->name, deeper);
+    }
+    return NULL;
+}
+
 void schema_name_list(const struct field *fields, struct buffer *out)
 {
     size_t start = out->size;

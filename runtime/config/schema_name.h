@@ -29,6 +29,10 @@ bool schema_name_is(const struct field *field, const char *key);
 const struct field *schema_name_nearest(const struct field *fields,
                                         const char *key);
 
+/* Where the key has its place further down, "source.arn" of EventSourceArn; or
+ * NULL. The first place counts. Caller frees. */
+char *schema_name_below(const struct field *fields, const char *key);
+
 /* "sqs, kinesis, arn": what is allowed (and implemented). */
 void schema_name_list(const struct field *fields, struct buffer *out);
 

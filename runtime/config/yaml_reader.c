@@ -70,6 +70,8 @@ static const char *hint(const struct reader *reader, yaml_mark_t mark,
         end++;
     if (memmem(source.data + start, end - start, "${", 2))
         return " (within [] and {}, ${NAME} must stand in quotes)";
+    if (memmem(source.data + start, end - start, "\"{\"", 3))
+        return " (JSON as a string stands in single quotes: '{...}')";
     if (strstr(problem, "mapping values"))
         return " (a colon is missing on the line above, or this line is "
                "indented too far)";

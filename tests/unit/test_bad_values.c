@@ -396,7 +396,8 @@ static struct bad_case {
     BAD("filter_criteria.filters",
         "[{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}]",
         "11 are too many: at most 10"),
-    BAD("filter_criteria.filters", "[x]", "a single value, not a mapping",
+    BAD("filter_criteria.filters", "[x]",
+        "a single value, not a mapping; allowed here: pattern",
         .at = "filter_criteria.filters[0]"),
     BAD("filter_criteria.filters", "[{}]",
         "missing. What a record must have, in EventBridge's pattern syntax "

@@ -198,6 +198,10 @@ static struct problem_case {
      "1:1: batchSize: unknown key; did you mean batch_size?"},
     {"an unknown key, far", "inner: {word: a, elephant: 3}\n",
      "1:18: inner.elephant: unknown key; allowed here: word, inner_number"},
+    {"a key that has its place further down", "inner_number: 3\n",
+     "1:1: inner_number: unknown key; did you mean inner.inner_number?"},
+    {"such a key in AWS's spelling", "InnerNumber: 3\n",
+     "1:1: InnerNumber: unknown key; did you mean inner.inner_number?"},
     {"both spellings", "batch_size: 3\nBatchSize: 3\n",
      "2:1: BatchSize: the same as batch_size, which is on line 1"},
     {"a key to come", "kms_key_arn: x\n",
@@ -209,9 +213,10 @@ static struct problem_case {
     {"a section that is nothing", "inner:\n",
      "1:1: inner.word: missing. A word."},
     {"a section that is a list", "inner: [1]\n",
-     "1:8: inner: a list, not a mapping"},
+     "1:8: inner: a list, not a mapping; allowed here: word, inner_number"},
     {"a section that is a word", "inner: x\n",
-     "1:8: inner: a single value, not a mapping"},
+     "1:8: inner: a single value, not a mapping; allowed here: word, "
+     "inner_number"},
     {"one of two", "one: {left: x}\n", NULL},
     {"none of two", "one: {}\n",
      "1:1: one: exactly one of these must be given: left, right"},
@@ -221,7 +226,8 @@ static struct problem_case {
      "1:7: one.lefd: unknown key; did you mean left?"},
     {"one to come", "one: {up: x}\n",
      "1:7: one.up: not implemented in this version of pollard"},
-    {"a list at the top", "- 1\n", "1:1: a list, not a mapping"},
+    {"a list at the top", "- 1\n", "1:1: a list, not a mapping; allowed here: text, some_path, batch_size, "
+     "plain, wait, size, flag, colour, since, settings, inner, one"},
 };
 
 static void test_problem(void **state)

@@ -27,7 +27,9 @@ static struct settings_case {
     {"the least queue", QUEUE, ""},
     {"the least stream", START, ""},
     {"empty", "", "0:0: the file is empty\n"},
-    {"a list", "- 1\n", "1:1: a list, not a mapping\n"},
+    {"a list", "- 1\n", 
+     "1:1: a list, not a mapping; allowed here: version, aws, store, log, "
+     "stop_grace, handlers, triggers\n"},
     {"no version",
      "triggers: {a: {source: {sqs: {queue: q}}, handler: "
      "{library: a}}}\n",
@@ -43,8 +45,15 @@ static struct settings_case {
      "2:10: triggers: at least one is wanted\n"},
     {"triggers as a list", "version: 1\ntriggers: [a]\n",
      "2:11: triggers: a list, not a mapping of names\n"},
-    {"a trigger that is a word", "version: 1\ntriggers: {a: b}\n",
-     "2:15: triggers.a: a single value, not a mapping\n"},
+    {"a source that is a word", HEAD "    source: q\n",
+     "5:13: triggers.a.source: a single value, not a mapping; allowed here: "
+     "sqs, kinesis, dynamodb, arn\n"},
+    {"an ARN where Lambda has it",
+     HEAD "    EventSourceArn: arn:aws:sqs:r:123456789012:q\n",
+     "3:3: triggers.a.source: missing. The queue or stream that records come "
+     "from.\n"
+     "5:5: triggers.a.EventSourceArn: unknown key; did you mean "
+     "source.arn?\n"},
     {"the same trigger twice", QUEUE "  a: {}\n",
      "6:3: triggers.a: given twice, the first time on line 3\n"},
     {"a name with a space",

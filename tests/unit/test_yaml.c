@@ -48,6 +48,10 @@ static struct broken_case {
      "1:9: did not find expected ',' or '}', while parsing a flow mapping "
      "(within [] and {}, ${NAME} must stand in quotes)",
      false},
+    {"JSON in the wrong quotes", "a: \"{\"b\": [1]}\"\n",
+     "1:7: did not find expected key, while parsing a block mapping (JSON as a "
+     "string stands in single quotes: '{...}')",
+     false},
     {"Latin-1", "a: caf\xe9\n",
      "1:7: incomplete UTF-8 octet sequence; the file must be UTF-8", false},
     {"UTF-16", "\xff\xfe\x61\n", "1:1: invalid leading UTF-8 octet", false},
