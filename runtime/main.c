@@ -47,8 +47,8 @@ const struct command commands[] = {
      "The input is standard input unless a file is named. Exit status 65 when\n"
      "lines were refused, 75 when trying later may help."},
     {"failed", failed_main,
-     "list [--json] FOLDER...\n"
-     "       pollard failed show FILE...\n"
+     "list [--json] FOLDER... | -c FILE TRIGGER\n"
+     "       pollard failed show PATH... | -c FILE TRIGGER\n"
      "       pollard failed replay [-c FILE] [--dry-run] TRIGGER [PATH]...",
      "What a trigger gave up and reported to a folder "
      "(on_failure: file:///...).\n\n"
@@ -58,8 +58,9 @@ const struct command commands[] = {
      "report\n"
      "          is deleted when all of its records were handled, and stays\n"
      "          otherwise; --dry-run only says what would be run\n\n"
-     "With -c FILE, list and show also take a TRIGGER, for all that it "
-     "reported.\n"
+     "A TRIGGER stands for all that it reported. replay's FILE is "
+     "$POLLARD_CONFIG,\n"
+     "or pollard.yaml, where none is given.\n"
      "Exit status 65 when a file is no report, 75 when records failed again."},
     {"filter", filter_main,
      "test [--source SOURCE] [--data|--whole] PATTERN [EVENT]...\n"

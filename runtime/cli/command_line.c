@@ -57,6 +57,13 @@ find_option(const struct command_option *options, int answer)
     return options;
 }
 
+static bool has_letter(const struct command_option *options, char letter)
+{
+    while (options->name && options->letter != letter)
+        options++;
+    return options->name;
+}
+
 static bool read_number(const char *text, int64_t *number)
 {
     char *end;
@@ -109,7 +116,10 @@ int command_line_read(const char *name, int argc, char **argv,
     words->list = argv + optind;
     words->count = (size_t)(argc - optind);
     if (words->count > words_most)
-        return command_usage(name, "'%s' is one argument too many",
-                             words->list[words_most]);
+        return command_usage(name, "'%s' is one argument too many%s",
+                             words->list[words_most],
+                             !words_most && has_letter(options, 'c')
+                                 ? ": a configuration is named with -c FILE"
+                                 : "");
     return COMMAND_OK;
 }

@@ -142,7 +142,8 @@ static void take_entry(struct failed_list *list, FTS *tree, FTSENT *entry)
         (void)fts_set(tree, entry, FTS_SKIP);
     if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR ||
         entry->fts_info == FTS_NS) {
-        error_set(&err, ERROR_NOT_FOUND, "%s", strerror(entry->fts_errno));
+        error_set(&err, ERROR_NOT_FOUND, "%s%s", strerror(entry->fts_errno),
+                  list->hint);
         say(entry->fts_path, &err);
         list->bad++;
         return;
@@ -210,7 +211,8 @@ int failed_list_read(struct failed_list *list,
 {
     int status = COMMAND_OK;
 
-    *list = (struct failed_list){0};
+    *list = (struct failed_list){
+        .hint = arguments->trigger ? "" : " (a trigger is named with -c FILE)"};
     for (size_t i = 0; i < arguments->path_count && status == COMMAND_OK; i++)
         status = take_path(list, arguments->paths[i]);
     if (!arguments->path_count)

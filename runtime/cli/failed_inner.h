@@ -36,7 +36,8 @@ struct failed_entry {
 struct failed_list {
     struct failed_entry *entries; // owned; by time, then path
     size_t count, capacity;
-    size_t bad; // files that are no reports; said on stderr
+    size_t bad;       // files that are no reports; said on stderr
+    const char *hint; // said of a path that cannot be entered
 };
 
 /* The reports of the paths, files or folders, or else of the trigger's own

@@ -188,11 +188,13 @@ static void replay_one(struct replay *replay, const char *path)
         say(stderr, "pollard failed: ", path, ": %s", err.message);
         replay->bad++;
     } else if (replay->dry_run) {
-        say(stdout, "would replay ", path, ": %zu records", event.count);
+        say(stdout, "would replay ", path, ": %zu record%s", event.count,
+            event.count == 1 ? "" : "s");
         replay->done++;
     } else if (run_and_settle(replay, path, &event, &err) &&
                forget(path, &err)) {
-        say(stdout, "replayed ", path, ": %zu records", event.count);
+        say(stdout, "replayed ", path, ": %zu record%s", event.count,
+            event.count == 1 ? "" : "s");
         replay->done++;
     } else {
         say(stderr, "pollard failed: ", path, ": %s; it stays", err.message);

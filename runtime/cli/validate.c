@@ -83,8 +83,9 @@ int validate_main(int argc, char **argv)
         return COMMAND_CONFIG;
     ok = check_all(settings, options.online);
     if (ok)
-        (void)printf("%s: good (%zu triggers%s)\n", options.config,
+        (void)printf("%s: good (%zu trigger%s%s)\n", options.config,
                      settings->trigger_count,
+                     settings->trigger_count == 1 ? "" : "s",
                      options.online ? ", servers asked" : "");
     settings_destroy(settings);
     return ok ? COMMAND_OK : COMMAND_CONFIG;

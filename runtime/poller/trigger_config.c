@@ -124,8 +124,8 @@ const struct field trigger_config_fields[] = {
      .otherwise = "required with `AT_TIMESTAMP`",
      .help = "The time for `AT_TIMESTAMP`; not in the future."},
     {"scaling_config", FIELD_SECTION(scaling_fields),
-     .help = "How many batches run at once. Queues only: a shard runs one at a "
-             "time."},
+     .help = "How many batches run at once. Queues only: a shard runs as many "
+             "as `parallelization_factor` says."},
     {"provisioned_poller_config", FIELD_SECTION(poller_fields),
      .help = "How many receives are in flight on the queue's one thread, "
              "growing and shrinking with the backlog. Queues only. (Lambda "

@@ -257,7 +257,9 @@ static void refuse_twins(struct load *load)
                 problems_add(load->problems, load->root.file, triggers[i].line,
                              triggers[i].column,
                              "triggers.%s: takes from the same source for the "
-                             "same handler as %s, which is on line %d",
+                             "same handler as %s, which is on line %d; Lambda "
+                             "refuses that, too: make one trigger of them, or "
+                             "give each a handler of its own",
                              triggers[i].name, triggers[j].name,
                              triggers[j].line);
                 break;

@@ -118,6 +118,8 @@ class Failed(unittest.TestCase):
         self.assertFalse(os.path.exists(path))
         self.assertIn("no reports", self.failed("replay", "-c", config, "clicks").stderr)
         self.assertEqual(self.failed("list", "-c", config, "clicks").stdout, "")
+        self.assertIn("clicks: No such file or directory (a trigger is named with -c FILE)",
+                      self.failed("list", "clicks", status=65).stderr)
 
     def test_reports_are_replayed_by_time(self):
         self.put("a", report([("3", "third")], timestamp="2025-11-25T16:35:34.000Z"))

@@ -27,7 +27,7 @@ static struct settings_case {
     {"the least queue", QUEUE, ""},
     {"the least stream", START, ""},
     {"empty", "", "0:0: the file is empty\n"},
-    {"a list", "- 1\n", 
+    {"a list", "- 1\n",
      "1:1: a list, not a mapping; allowed here: version, aws, store, log, "
      "stop_grace, handlers, triggers\n"},
     {"no version",
@@ -265,12 +265,14 @@ static struct settings_case {
      "{sqs: {queue: q}}, handler: h}\n  b: {source: {arn: "
      "'arn:aws:sqs:r:123456789012:q'}, handler: h}\n",
      "5:3: triggers.b: takes from the same source for the same handler as a, "
-     "which is on line 4\n"},
+     "which is on line 4; Lambda refuses that, too: make one trigger of them, "
+     "or give each a handler of its own\n"},
     {"twins in place",
      QUEUE "  b: {source: {sqs: {queue: q}}, handler: "
            "{library: ./a.so}}\n",
      "6:3: triggers.b: takes from the same source for the same handler as a, "
-     "which is on line 3\n"},
+     "which is on line 3; Lambda refuses that, too: make one trigger of them, "
+     "or give each a handler of its own\n"},
     {"one of the twins is off",
      QUEUE "  b: {enabled: false, source: {sqs: {queue: q}}, handler: "
            "{library: a.so}}\n",
