@@ -78,6 +78,9 @@ class Guide(unittest.TestCase):
             code = source.read()
         for block in blocks("c")[1:5]:
             self.assertIn(block.strip(), code)
+        window, = (block for block in blocks("c") if "window->state" in block)
+        with open(os.path.join(ROOT, "handlers/tally/tally.c"), encoding="utf-8") as source:
+            self.assertIn(window.strip(), source.read())
 
 
 if __name__ == "__main__":
