@@ -90,6 +90,14 @@ static bool create_destination(struct run_local *local, const char *arn,
                                err);
 }
 
+// For reports and unwanted messages, where they go to a queue.
+static bool create_other(struct run_local *local, const char *destination,
+                         struct error *err)
+{
+    return !destination || strncmp(destination, "arn:aws:sqs:", 12) != 0 ||
+           local_create_queue(local->server, arn_name(destination), err);
+}
+
 static bool create_source(struct run_local *local,
                           const struct source_config *source, struct error *err)
 {
@@ -144,6 +152,17 @@ bool run_local_adjust(struct run_local *local, struct settings *settings,
         if (!create_source(local, &trigger->source, err) ||
             !create_destination(
                 local, trigger->destination_config.on_success.destination, err))
+            return error_wrap(err, "the embedded server: triggers.%s",
+                              trigger->name);
+    }
+    // Last: one of these may be a trigger's source, with attributes of its own.
+    for (size_t i = 0; i < settings->trigger_count; i++) {
+        const struct trigger_config *trigger = &settings->triggers[i];
+
+        if (!create_other(local,
+                          trigger->destination_config.on_failure.destination,
+                          err) ||
+            !create_other(local, trigger->on_filtered, err))
             return error_wrap(err, "the embedded server: triggers.%s",
                               trigger->name);
     }

@@ -27,7 +27,8 @@ bool run_local_is_there(struct error *err);
 void run_local_point(struct aws_config *aws, int port);
 
 /* Point every service at the server, and create what the triggers name: queues
- * (with a dead-letter queue NAME-dead after 3 receives), streams of two shards.
+ * that are read or emitted into (with a dead-letter queue NAME-dead after 3
+ * receives), queues for reports and unwanted messages, streams of two shards.
  */
 bool run_local_adjust(struct run_local *local, struct settings *settings,
                       struct error *err);

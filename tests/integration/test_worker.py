@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import unittest
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from stage import Ledger, Stage, free_port, stop, wait_until  # noqa: E402
@@ -479,6 +480,28 @@ class LocalAndSend(Worker):
         self.assertEqual((sent.returncode, sent.stderr), (0, ""))
         self.wait_handled("orders", ["one", "two"])
         self.wait_handled("clicks", ["three"])
+        self.assertEqual(stop(pollard), 0)
+
+    # None: there is no such queue.
+    def visible_in(self, queue):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/_pollard/stats", timeout=10) as answer:
+            counts = json.load(answer)["queues"].get(queue)
+        return counts and counts["visible"]
+
+    def test_run_local_creates_where_things_go(self):
+        self.port = 9324
+        arn = "arn:aws:sqs:eu-west-1:123456789012:"
+        path = self.config(self.head() + self.queue("orders") +
+                           "    filter_criteria: {filters: [{pattern: {body: [one]}}]}\n"
+                           f'    on_filtered: "{arn}unwanted"\n' + self.stream("clicks") +
+                           f'    destination_config: {{on_failure: {{destination: "{arn}reports"}}}}\n')
+        pollard = self.stage.start("pollard", [self.stage.build + "/pollard", "run", "--local", "-c", path,
+                                               "--log-format", "json"], dict(os.environ))
+        self.wait_event("worker.started")
+        self.command("send", "-c", path, "orders", "-", stdin="one\ntwo\n")
+        self.wait_handled("orders", ["one"])
+        wait_until(lambda: self.visible_in("unwanted") == 1, 20, "the unwanted one was moved")
+        self.assertEqual(self.visible_in("reports"), 0)
         self.assertEqual(stop(pollard), 0)
 
     def test_send_to_an_unknown_trigger(self):
