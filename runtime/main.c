@@ -29,9 +29,8 @@ const struct command commands[] = {
      "Run the triggers of FILE (default: $POLLARD_CONFIG, or pollard.yaml).\n"
      "--local starts the embedded SQS and Kinesis server in the same process,\n"
      "on port 9324 of the loopback, and creates the queues and streams that\n"
-     "the triggers name. LEVEL: debug, info, warn or error. FORMAT: auto, "
-     "text\n"
-     "or json.\n"
+     "the triggers name (docs/local.md). LEVEL: debug, info, warn or error.\n"
+     "FORMAT: auto, text or json.\n"
      "SIGTERM or SIGINT drains, a second one forces; SIGHUP reads FILE again."},
     {"validate", validate_main, "[-c FILE] [--online]",
      "Check FILE and its handlers, and print every mistake with its place.\n"
