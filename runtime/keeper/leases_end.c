@@ -95,13 +95,16 @@ static void end_when_children_are_known(struct leases *leases,
     end_shard(leases, held, lineage);
 }
 
-// DynamoDB lists closed shards longer than it lets them be read.
+// DynamoDB lists closed shards longer than it lets them be read. Elsewhere a
+// shard that is listed is there, whatever a reader was told: what it missed was
+// its consumer, say, which was deleted and is registered anew.
 static bool is_gone(const struct lease_held *held,
                     const struct stream_shards *shards)
 {
     const struct stream_shard *shard = stream_shards_find(shards, held->shard);
 
-    return !shard || (shard->closed && held->misses >= MISSES_LIMIT);
+    return !shard || (shards->lists_gone && shard->closed &&
+                      held->misses >= MISSES_LIMIT);
 }
 
 /* Only a listing that omits it, or says that it is closed, says that it is

@@ -42,6 +42,7 @@ bool dynamodb_shards_parse(struct bytes body, struct stream_shards *shards,
                             err))
         return false;
     shards->is_final = !strcmp(status, "DISABLED");
+    shards->lists_gone = true;
     *last_shard = copy_text(description, "LastEvaluatedShardId");
     return true;
 }

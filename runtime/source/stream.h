@@ -50,7 +50,9 @@ struct stream_shard {
 struct stream_shards {
     struct stream_shard *list; // owned
     size_t count;
-    bool is_final; // the stream is closed: no shard follows these
+    bool is_final;   // the stream is closed: no shard follows these
+    bool lists_gone; // DynamoDB: closed shards are listed even when they cannot
+                     // be read any more
 };
 
 /* A new one at the end, zeroed. */

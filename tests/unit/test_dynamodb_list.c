@@ -133,6 +133,7 @@ static void test_all_pages_of_shards_are_read(void **state)
     assert_string_equal(listing.list[0].identity, ARN("b"));
     assert_int_equal(listing.list[0].shards.count, 2);
     assert_false(listing.list[0].shards.is_final);
+    assert_true(listing.list[0].shards.lists_gone);
     assert_string_equal(listing.list[0].shards.list[0].parent, "s0");
     assert_true(listing.list[0].shards.list[0].closed);
     assert_string_equal(listing.list[0].shards.list[1].parent, "s1");

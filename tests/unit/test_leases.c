@@ -299,6 +299,38 @@ static void test_a_stolen_lease_is_let_go(void **state)
     assert_int_equal(held->acts_until_ms, 0);
 }
 
+// Its readers are told that it is not there, and the listing has it as closed.
+static struct lease_held *miss(struct stage *stage, bool lists_gone)
+{
+    struct stream_shard shard = {.id = mem_strdup("s1"), .closed = true};
+    struct stream_shards shards = {
+        .list = &shard, .count = 1, .lists_gone = lists_gone};
+    struct lease_held *held = take_one(stage);
+
+    for (int i = 0; i < 5 && held->is_ours; i++) {
+        leases_reader_started(stage->leases, held);
+        leases_reader_ended(stage->leases, held, LEASE_END_MISSING);
+        assert_true(leases_listed(stage->leases, &shards));
+    }
+    free(shard.id);
+    return held;
+}
+
+static void test_a_closed_shard_that_is_listed_is_not_lost(void **state)
+{
+    struct lease_held *held = miss(*state, false);
+
+    assert_true(held->is_ours);
+    assert_true(held->should_read);
+    assert_true(is_owned(*state, "s1"));
+}
+
+static void test_where_lists_keep_what_is_gone_it_is_lost(void **state)
+{
+    assert_false(miss(*state, true)->is_ours);
+    assert_false(is_owned(*state, "s1"));
+}
+
 static void test_a_drain_without_leases_leaves_at_once(void **state)
 {
     struct stage *stage = *state;
@@ -336,6 +368,8 @@ int main(void)
         TEST(test_a_reader_that_hangs_is_abandoned),
         TEST(test_who_does_not_hand_over_is_forced_in_the_end),
         TEST(test_a_stolen_lease_is_let_go),
+        TEST(test_a_closed_shard_that_is_listed_is_not_lost),
+        TEST(test_where_lists_keep_what_is_gone_it_is_lost),
         TEST(test_a_drain_without_leases_leaves_at_once),
         TEST(test_a_drain_takes_nothing_more),
     };
