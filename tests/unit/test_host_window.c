@@ -4,10 +4,12 @@
 #include <stddef.h>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/mem.h"
 #include "handler/handler.h"
 #include "handler/host_call.h"
 #include "invoker.h"
+#include "poller/tumbling.h"
 #include "record/event.h"
 #include "sim_clock.h"
 #include "test.h"
@@ -160,6 +162,57 @@ static int try_states(const struct pollard_host *host,
     return 0;
 }
 
+/* {"a":{"a":...{}...}}: so many objects. Returns the size. */
+static size_t nest(char *text, size_t depth)
+{
+    size_t size = 0;
+
+    for (size_t i = 1; i < depth; i++, size += 5)
+        memcpy(text + size, "{\"a\":", 5);
+    text[size++] = '{';
+    memset(text + size, '}', depth);
+    return size + depth;
+}
+
+static int try_depths(const struct pollard_host *host,
+                      const struct pollard_batch *batch, void *context)
+{
+    char text[1024];
+
+    (void)context;
+    assert_int_equal(host->set_state(batch, text, nest(text, 128)), -1);
+    assert_int_equal(host->set_state(batch, "{},{}", 5), -1);
+    assert_int_equal(host->set_state(batch, "{}]", 3), -1);
+    assert_int_equal(host->set_state(batch, text, nest(text, 127)), 0);
+    return 0;
+}
+
+/* The store has it within an object, and so must read it one level deeper. */
+static void test_what_is_left_can_be_stored_and_read_again(void **state)
+{
+    struct script script = {try_depths, NULL};
+    struct event_window as = window("{}");
+    struct tumbling_stored stored;
+    struct error err = {0};
+    struct shipment *shipment;
+    const struct outcome *outcome;
+    char *text;
+
+    (void)state;
+    open_handler(FIXTURE("script"));
+    shipment = shipment_of_script(&invoker, &script, 1);
+    shipment->invocation.window = &as;
+    shipment_run(&invoker, shipment);
+    outcome = &shipment->invocation.outcome;
+    assert_true(outcome->has_state);
+    text = mem_printf("{\"version\":1,\"start\":0,\"end\":1000,\"state\":%.*s}",
+                      BYTES_ARGS(buffer_bytes(&outcome->state)));
+    assert_ok(tumbling_read(text, &stored, &err), &err);
+    free(text);
+    shipment_destroy(shipment);
+    invoker_finish(&invoker);
+}
+
 static void test_a_state_is_a_json_object_of_6_mib_at_the_most(void **state)
 {
     char *huge = mem_calloc(HOST_CALL_RESPONSE_LIMIT + 2, 1);
@@ -287,6 +340,7 @@ int main(void)
         cmocka_unit_test(
             test_a_handler_of_the_first_minor_version_leaves_one_too),
         cmocka_unit_test(test_a_state_is_a_json_object_of_6_mib_at_the_most),
+        cmocka_unit_test(test_what_is_left_can_be_stored_and_read_again),
         cmocka_unit_test(test_a_refused_state_and_a_failed_call_leave_none),
         cmocka_unit_test(test_a_batch_of_no_window_takes_no_state),
         cmocka_unit_test(test_the_event_says_the_window),

@@ -166,8 +166,8 @@ struct pollard_host {
      * counts when the batch succeeds, or when its first record did; it goes
      * before a state in the response payload. Over 1 MiB it ends the window
      * early. The last call wins. Returns 0; or -1 when the batch is of no
-     * window, or json is no JSON object or over 6 MiB, and then it is as if
-     * none was set. */
+     * window, or json is no JSON object, nested over 127 deep or over 6 MiB,
+     * and then it is as if none was set. */
     int (*set_state)(const struct pollard_batch *batch, const void *json,
                      size_t size);
     /* ---- 1.1 ends here; append below, never above ---- */
