@@ -121,7 +121,8 @@ void chunk_spares_close(struct chunk_spares *spares)
 
 size_t chunk_footprint(const struct chunk *chunk)
 {
-    return chunk->body.capacity + chunk->capacity * sizeof(struct record);
+    return chunk->body.capacity + chunk->capacity * sizeof(struct record) +
+           chunk->extra_size;
 }
 
 void chunk_destroy(struct chunk *chunk)

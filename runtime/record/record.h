@@ -114,7 +114,8 @@ struct chunk {
     struct buffer body;     // owned: the response
     struct record *records; // owned: an array
     size_t capacity;        // of the array
-    void *extra;            // owned: attribute arrays; free(3)
+    void *extra;            // owned: attribute arrays, or texts; free(3)
+    size_t extra_size;      // of it; 0: not worth counting
     size_t live;
     struct chunk_spares *spares; // borrowed; where memory goes; NULL: free(3)
     size_t *lent; // borrowed; its footprint is in this sum; NULL: in none

@@ -260,6 +260,7 @@ static void hand_over(struct parse *parse, struct buffer *body,
         return;
     page->chunk = chunk_adopt(body, parse->records, page->count);
     page->chunk->capacity = parse->capacity;
+    page->chunk->extra_size = parse->texts.capacity;
     page->chunk->extra = buffer_detach(&parse->texts);
     parse->records = NULL;
 }

@@ -266,6 +266,19 @@ static void test_a_page_knows_its_weight(void **state)
     stream_page_finish(&page);
 }
 
+// Data and keys are texts of their own, beside the answer.
+static void test_a_page_counts_all_of_its_memory(void **state)
+{
+    struct stream_page page = page_of(KEYED("{\"a\":{\"S\":\"x\"}}"));
+    const struct chunk *chunk = page.chunk;
+
+    (void)state;
+    assert_true(chunk_footprint(chunk) >=
+                chunk->body.capacity + chunk->capacity * sizeof(struct record) +
+                    chunk->records[0].data.size + chunk->records[0].key.size);
+    stream_page_finish(&page);
+}
+
 // ---- what is no answer -----------------------------------------------------
 
 static struct bad_case {
@@ -385,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_the_event_is_lambdas),
         cmocka_unit_test(test_members_come_in_any_order),
         cmocka_unit_test(test_a_page_knows_its_weight),
+        cmocka_unit_test(test_a_page_counts_all_of_its_memory),
         cmocka_unit_test(test_a_thousand_records_and_no_more),
         cmocka_unit_test(test_every_cut_is_seen),
         cmocka_unit_test(test_an_item_may_be_as_deep_as_dynamodb_allows),
