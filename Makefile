@@ -1,7 +1,8 @@
 # make run        everything, then the demo of config/quickstart.yaml
 # make            build/release: pollard and handlers/*.so
 # make test       every test; installs what is missing
-# make check-asan check-ubsan check-tsan      the same tests under a sanitizer
+# make check-asan check-ubsan check-tsan      the same tests under a sanitizer;
+#                 check-asan-ubsan: under both at once
 # make check-valgrind                         the unit tests under valgrind
 # make interop    the end-to-end stories against servers nobody here wrote
 # make differential  the filter engine against EventBridge's own matcher
@@ -37,6 +38,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wswitch-enum -Wvla -Werror
 SAN.asan  := -fsanitize=address -fno-omit-frame-pointer
 SAN.ubsan := -fsanitize=undefined -fno-sanitize-recover=all
+SAN.asan-ubsan := $(SAN.asan) $(SAN.ubsan)
 SAN.tsan  := -fsanitize=thread
 
 # Asked once, and not before the packages are installed.
@@ -175,7 +177,7 @@ check: all $(TESTS)
 check-one: $(PLUGINS) $(BUILD)/$(T)
 	$(Q)$(BUILD)/$(T)
 
-check-asan check-ubsan check-tsan:
+check-asan check-ubsan check-asan-ubsan check-tsan:
 	$(Q)$(MAKE) --no-print-directory VARIANT=$(@:check-%=%) check
 
 check-valgrind: all $(TESTS)
