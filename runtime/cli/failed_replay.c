@@ -101,8 +101,8 @@ static bool judge(struct replay *replay, const struct event_read *event,
     bool ok;
 
     response_read(outcome, &batch, &rules, &verdict);
-    ok = !verdict.all_failed && !verdict.failed_count;
-    if (verdict.all_failed)
+    ok = !verdict.all_failed && !verdict.failed_count && !verdict.is_unstarted;
+    if (verdict.all_failed || verdict.is_unstarted)
         error_set(err, ERROR_TRANSIENT, "%s%s%s",
                   outcome->kind == OUTCOME_TIMED_OUT ? "timed out"
                                                      : "the handler failed",
