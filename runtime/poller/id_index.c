@@ -5,18 +5,8 @@
 
 #include "base/mem.h"
 #include "poller/batch.h"
+#include "poller/key_hash.h"
 #include "record/record.h"
-
-// FNV-1a. The ids in the table are made by the service, so nobody can choose
-// ones that collide; a handler's list only looks up.
-static uint64_t hash_id(struct bytes id)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-
-    for (size_t i = 0; i < id.size; i++)
-        hash = (hash ^ (unsigned char)id.data[i]) * 0x100000001b3u;
-    return hash ^ (hash >> 32);
-}
 
 void id_index_init(struct id_index *index, const struct batch *batch)
 {
@@ -30,10 +20,11 @@ void id_index_finish(struct id_index *index)
     id_index_init(index, index->batch);
 }
 
-/* Where this id is, or would be. */
+/* Where this id is, or would be. The ids in the table are made by the service,
+ * so nobody can choose ones that collide; a handler's list only looks up. */
 static size_t *slot_of(const struct id_index *index, struct bytes id)
 {
-    size_t at = (size_t)hash_id(id) & (index->slot_count - 1);
+    size_t at = (size_t)key_hash(0, id) & (index->slot_count - 1);
 
     while (index->slots[at] != ID_INDEX_NONE &&
            !bytes_equal(index->batch->records[index->slots[at]]->id, id))

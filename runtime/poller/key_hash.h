@@ -1,6 +1,7 @@
 /*
- * key_hash: a number for a record's key: where its group is found, which lane
- * it takes. The seed is the process's own, because keys are chosen by others.
+ * key_hash: a number for a record's key, or id: where its group is found, which
+ * lane it takes. For keys the seed is the process's own, because they are
+ * chosen by others.
  *
  * Threads: a pure function.
  */

@@ -295,7 +295,6 @@ void pipeline_counts(const struct pipeline *pipeline,
 int64_t pipeline_deadline_ms(const struct pipeline *pipeline)
 {
     const struct flow *flow = pipeline->flow;
-
     int64_t deadline_ms;
 
     if (flow->discards) // wait to be taken

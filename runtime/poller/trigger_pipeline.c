@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "aws/resource.h"
 #include "base/clock.h"
 #include "poller/pipeline.h"
 #include "poller/trigger_config.h"
@@ -9,14 +10,6 @@
 
 // Visibility that a record needs to start when a heartbeat then extends it.
 #define BEAT_NEEDS_MS 5000
-
-static bool is_fifo(const struct trigger_config *trigger)
-{
-    const char *name = trigger->source.name;
-    size_t size = name ? strlen(name) : 0;
-
-    return size >= 5 && !strcmp(name + size - 5, ".fifo");
-}
 
 size_t trigger_concurrency(const struct trigger_config *trigger)
 {
@@ -70,7 +63,7 @@ void trigger_pipeline_options(const struct trigger_config *trigger,
         .window_ms = trigger->maximum_batching_window_in_seconds * 1000,
         .payload_limit = EVENT_LIMIT,
         .concurrency = trigger_concurrency(trigger),
-        .by_group = is_fifo(trigger),
+        .by_group = resource_is_fifo(bytes_of(trigger->source.name)),
         .backoff_base_ms = trigger->retry_backoff.base_ms,
         .backoff_maximum_ms = trigger->retry_backoff.maximum_ms,
         .delay_failed = trigger->retry_backoff.given,

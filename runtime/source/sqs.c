@@ -6,6 +6,7 @@
 
 #include "aws/arn.h"
 #include "aws/client.h"
+#include "aws/resource.h"
 #include "aws/session.h"
 #include "aws/sqs_queue.h"
 #include "aws/sqs_request.h"
@@ -103,13 +104,6 @@ static const char *name_of_url(const char *url)
     const char *slash = strrchr(url, '/');
 
     return slash ? slash + 1 : url;
-}
-
-static bool is_fifo(const char *name)
-{
-    size_t size = strlen(name);
-
-    return size >= 5 && !strcmp(name + size - 5, ".fifo");
 }
 
 static struct sqs_queue *create_queue(struct sqs *sqs,
@@ -551,7 +545,7 @@ struct source *sqs_open(const struct sqs_options *options)
     sqs->wait_ms = options->wait_ms;
     sqs->name = mem_strdup(options->queue_url ? name_of_url(options->queue_url)
                                               : options->queue);
-    sqs->is_fifo = is_fifo(sqs->name);
+    sqs->is_fifo = resource_is_fifo(bytes_of(sqs->name));
     sqs->random.state = options->seed;
     receive_attempts_init(&sqs->attempts, random_next(&sqs->random));
     sqs->queue = create_queue(sqs, options);
