@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "destination/target.h"
 #include "local/local.h"
 #include "supervisor/settings.h"
 
@@ -22,6 +23,9 @@ struct run_local {
     struct local *server; // owned
     struct log log;
 };
+
+typedef bool create_queue_fn(struct run_local *local, const char *name,
+                             struct error *err);
 
 struct run_local *run_local_start(const struct log_sink *sink,
                                   struct error *err)
@@ -50,14 +54,6 @@ static void replace(char **text, char *value)
     *text = value;
 }
 
-// The last part of arn:aws:sqs:region:account:NAME or ...:stream/NAME.
-static const char *arn_name(const char *arn)
-{
-    const char *colon = strrchr(arn, ':'), *slash = strrchr(arn, '/');
-
-    return slash > colon ? slash + 1 : colon ? colon + 1 : arn;
-}
-
 // A queue as production has it: what fails three times ends in NAME-dead.
 static bool create_queue(struct run_local *local, const char *name,
                          struct error *err)
@@ -79,23 +75,28 @@ static bool create_queue(struct run_local *local, const char *name,
                                    fifo ? 2 : 1, err);
 }
 
-static bool create_destination(struct run_local *local, const char *arn,
-                               struct error *err)
+// Folders, URLs, topics and buckets are not the server's, nor is the `delete`
+// of on_filtered a destination.
+static bool create_destination(struct run_local *local, const char *destination,
+                               create_queue_fn *make_queue, struct error *err)
 {
-    if (!arn)
+    AUTO_FREE char *name = NULL;
+    struct target target;
+    struct error none;
+
+    if (!destination || !target_parse(destination, &target, &none))
         return true;
-    if (!strncmp(arn, "arn:aws:sqs:", 12))
-        return create_queue(local, arn_name(arn), err);
-    return local_create_stream(local->server, arn_name(arn), STREAM_SHARDS,
-                               err);
+    name = mem_strndup(target.name.data, target.name.size);
+    if (target.kind == TARGET_SQS)
+        return make_queue(local, name, err);
+    return target.kind != TARGET_KINESIS ||
+           local_create_stream(local->server, name, STREAM_SHARDS, err);
 }
 
-// For reports and unwanted messages, where they go to a queue.
-static bool create_other(struct run_local *local, const char *destination,
-                         struct error *err)
+static bool create_plain_queue(struct run_local *local, const char *name,
+                               struct error *err)
 {
-    return !destination || strncmp(destination, "arn:aws:sqs:", 12) != 0 ||
-           local_create_queue(local->server, arn_name(destination), err);
+    return local_create_queue(local->server, name, err);
 }
 
 static bool create_source(struct run_local *local,
@@ -151,7 +152,8 @@ bool run_local_adjust(struct run_local *local, struct settings *settings,
         trigger->wait_time_seconds = WAIT_SECONDS;
         if (!create_source(local, &trigger->source, err) ||
             !create_destination(
-                local, trigger->destination_config.on_success.destination, err))
+                local, trigger->destination_config.on_success.destination,
+                create_queue, err))
             return error_wrap(err, "the embedded server: triggers.%s",
                               trigger->name);
     }
@@ -159,10 +161,11 @@ bool run_local_adjust(struct run_local *local, struct settings *settings,
     for (size_t i = 0; i < settings->trigger_count; i++) {
         const struct trigger_config *trigger = &settings->triggers[i];
 
-        if (!create_other(local,
-                          trigger->destination_config.on_failure.destination,
-                          err) ||
-            !create_other(local, trigger->on_filtered, err))
+        if (!create_destination(
+                local, trigger->destination_config.on_failure.destination,
+                create_plain_queue, err) ||
+            !create_destination(local, trigger->on_filtered, create_plain_queue,
+                                err))
             return error_wrap(err, "the embedded server: triggers.%s",
                               trigger->name);
     }

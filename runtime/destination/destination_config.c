@@ -8,7 +8,9 @@
 static const struct field on_success_fields[] = {
     {"destination",
      FIELD_STRING(struct destination_config, on_success.destination),
-     .required = true, .help = "The ARN of an SQS queue or a Kinesis stream."},
+     .required = true,
+     .help = "The ARN of an SQS queue or a Kinesis stream; or what "
+             "`on_failure` takes."},
     {0},
 };
 

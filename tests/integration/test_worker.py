@@ -493,7 +493,8 @@ class LocalAndSend(Worker):
         arn = "arn:aws:sqs:eu-west-1:123456789012:"
         path = self.config(self.head() + self.queue("orders") +
                            "    filter_criteria: {filters: [{pattern: {body: [one]}}]}\n"
-                           f'    on_filtered: "{arn}unwanted"\n' + self.stream("clicks") +
+                           f'    on_filtered: "{arn}unwanted"\n'
+                           f'    destination_config: {{on_success: {{destination: "file://{self.stage.folder}/out/"}}}}\n' + self.stream("clicks") +
                            f'    destination_config: {{on_failure: {{destination: "{arn}reports"}}}}\n')
         pollard = self.stage.start("pollard", [self.stage.build + "/pollard", "run", "--local", "-c", path,
                                                "--log-format", "json"], dict(os.environ))

@@ -226,7 +226,8 @@ static struct problem_case {
      "1:7: one.lefd: unknown key; did you mean left?"},
     {"one to come", "one: {up: x}\n",
      "1:7: one.up: not implemented in this version of pollard"},
-    {"a list at the top", "- 1\n", "1:1: a list, not a mapping; allowed here: text, some_path, batch_size, "
+    {"a list at the top", "- 1\n",
+     "1:1: a list, not a mapping; allowed here: text, some_path, batch_size, "
      "plain, wait, size, flag, colour, since, settings, inner, one"},
 };
 
