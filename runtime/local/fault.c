@@ -119,15 +119,30 @@ static bool set_value(struct fault *fault, const struct action *action,
     return false;
 }
 
+static bool complain_of_action(struct bytes name, struct error *err)
+{
+    struct buffer known;
+
+    buffer_init(&known, 1000);
+    for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+        buffer_printf(&known, "%s%s", i ? ", " : "", actions[i].name);
+    error_set(err, ERROR_INVALID, "unknown action \"%.*s\"; there are: %s",
+              BYTES_ARGS(name), buffer_text(&known));
+    buffer_finish(&known);
+    return false;
+}
+
 static bool set_action(struct fault *fault, struct bytes part,
                        struct error *err)
 {
     struct bytes name = next_part(&part, '=');
     const struct action *action = find_action(name);
 
+    if (!name.size)
+        return error_set(err, ERROR_INVALID,
+                         "no action; a fault is OPERATION[@RESOURCE]:ACTION");
     if (!action)
-        return error_set(err, ERROR_INVALID, "unknown action \"%.*s\"",
-                         BYTES_ARGS(name));
+        return complain_of_action(name, err);
     fault->action = action->action;
     return set_value(fault, action, part, err);
 }
