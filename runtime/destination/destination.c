@@ -17,6 +17,7 @@
 #define SAY_AGAIN_MS 60000
 #define TIMEOUT_MS 30000
 #define SCRATCH_LIMIT 4096
+#define PUTS_MOST 16 // before the poller goes on: each waits for the disk
 
 static const struct destination_ops *const kinds[] = {
     [TARGET_SQS] = &destination_sqs,   [TARGET_KINESIS] = &destination_kinesis,
@@ -288,22 +289,29 @@ static void put_parcels(struct destination *destination,
     }
 }
 
+static bool may_go_on(const struct destination *destination, size_t puts)
+{
+    return destination->is_prepared && puts < PUTS_MOST &&
+           destination->in_flight < destination->calls;
+}
+
 void destination_poll(struct destination *destination, int64_t now_ms)
 {
     const struct destination_ops *ops = destination->ops;
     struct parcel *parcels[OUTBOX_MOST];
-    size_t count;
+    size_t count, puts = 0;
 
     destination->is_prepared =
         !ops->prepare || ops->prepare(destination, now_ms);
-    while (destination->is_prepared &&
-           destination->in_flight < destination->calls &&
+    while (may_go_on(destination, puts) &&
            (count = outbox_take(&destination->outbox, now_ms, parcels))) {
         count = hold_impossible(destination, parcels, count, now_ms);
-        if (ops->put)
+        if (ops->put) {
             put_parcels(destination, parcels, count, now_ms);
-        else if (count)
+            puts += count;
+        } else if (count) {
             send_parcels(destination, parcels, count);
+        }
     }
 }
 
@@ -364,6 +372,8 @@ int64_t destination_deadline_ms(const struct destination *destination)
 
     if (!destination->is_prepared)
         return ops->prepare ? ops->prepare_deadline_ms(destination) : 0;
+    if (ops->put && destination->outbox.fresh)
+        return 0; // there is more to put, now
     return destination->in_flight < destination->calls
                ? outbox_deadline_ms(&destination->outbox)
                : CLOCK_NEVER;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "destination/outbox.h"
 #include "fake_aws.h"
 #include "record/emission.h"
 #include "record/record.h"
@@ -679,6 +680,30 @@ static void test_arn(void **state)
     assert_contains(err.message, c->why);
 }
 
+// Each file is synced: the poller has other things to do between some of them.
+static void test_a_folder_takes_a_large_delivery_in_parts(void **state)
+{
+    char *folder = test_folder_create_fast();
+    AUTO_FREE char *url = mem_printf("file://%s/results/", folder);
+    struct world *world = world_create(url);
+    struct delivery *delivery = deliver_many(world, 100, 1);
+    int rounds = 0;
+
+    (void)state;
+    while (!destination_next(world->destination)) {
+        size_t left = delivery->shipment->left;
+
+        assert_int_equal(destination_deadline_ms(world->destination), 0);
+        destination_poll(world->destination, world->clock.now_ms);
+        assert_true(!delivery->shipment || delivery->shipment->left < left);
+        assert_true(rounds++ < 100);
+    }
+    assert_true(rounds >= 5);
+    assert_int_equal(destination_deadline_ms(world->destination), CLOCK_NEVER);
+    world_destroy(world);
+    test_folder_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -700,6 +725,7 @@ int main(void)
         cmocka_unit_test(test_a_missing_queue_is_waited_for),
         cmocka_unit_test(test_denied_is_held_and_tried_again),
         cmocka_unit_test(test_a_close_lets_go_of_everything),
+        cmocka_unit_test(test_a_folder_takes_a_large_delivery_in_parts),
     };
 
     return run_table("arn", arns, test_arn) +
