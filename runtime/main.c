@@ -43,8 +43,10 @@ const struct command commands[] = {
      "  --delay S  seconds before the messages are visible (queues)\n"
      "  --group G  the message group (FIFO queues, which need it)\n"
      "  --key K    the partition key (streams)\n\n"
-     "The input is standard input unless a file is named. Exit status 65 when\n"
-     "lines were refused, 75 when trying later may help."},
+     "The input is standard input unless a file is named; empty lines are\n"
+     "skipped. Exit status 65 when lines were refused, 75 when trying later "
+     "may\n"
+     "help."},
     {"failed", failed_main,
      "list [--json] FOLDER... | -c FILE TRIGGER\n"
      "       pollard failed show PATH... | -c FILE TRIGGER\n"

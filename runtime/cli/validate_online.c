@@ -112,10 +112,11 @@ static bool check_queue(struct online *online,
         trigger->handler.timeout_ms <= visibility_s * 1000)
         return true;
     return error_set(err, ERROR_INVALID,
-                     "the handler's timeout of %" PRId64
-                     " ms is over the queue's visibility timeout of %" PRId64
-                     " s: messages would come back while they are handled",
-                     trigger->handler.timeout_ms, visibility_s);
+                     "the handler's timeout of %g s is over the queue's "
+                     "visibility timeout of %" PRId64
+                     " s: messages would come back while they are handled; set "
+                     "visibility_timeout or visibility_heartbeat",
+                     (double)trigger->handler.timeout_ms / 1000, visibility_s);
 }
 
 // As the keeper looks for it, but that nothing is registered here.
