@@ -76,7 +76,8 @@ void destination_withdraw(struct destination *destination,
 void destination_reply(struct destination *destination, struct aws_reply *reply,
                        int64_t now_ms);
 
-/* Send what is due; call after every event of the loop. */
+/* Send what is due, of a folder's files some at a time; call after every event
+ * of the loop. */
 void destination_poll(struct destination *destination, int64_t now_ms);
 int64_t destination_deadline_ms(const struct destination *destination);
 
