@@ -19,7 +19,8 @@ static const struct field on_failure_fields[] = {
      FIELD_STRING(struct destination_config, on_failure.destination),
      .or_empty = true,
      .help = "The ARN of an SQS queue, an SNS topic or an S3 bucket; beyond "
-             "Lambda also file:///folder/ or https://..."},
+             "Lambda also file:///folder/ or https://..., whose URL stands in "
+             "the log."},
     {"include_payload",
      FIELD_BOOL(struct destination_config, on_failure.include_payload),
      .fallback = "false", .beyond_lambda = true,
